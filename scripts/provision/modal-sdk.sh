@@ -1,0 +1,29 @@
+#!/bin/sh
+# Modal's Python SDK in an environment of its own: the sidecar is tested with the real one.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+version=1.5.4
+venv="$cache/modal-sdk"
+installed() { [ "$("$venv/bin/python" -c 'import modal; print(modal.__version__)' 2>/dev/null)" = "$version" ]; }
+
+installed && exit 0
+python=
+for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3; do
+  if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  apt_install python3 python3-venv || true
+  /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 ||
+    give_up "the modal SDK needs Python 3.10 or later with venv"
+  python=/usr/bin/python3
+fi
+rm -rf "$venv"
+quietly "$python" -m venv "$venv"
+quietly "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "modal==$version" ||
+  give_up "pip could not install modal==$version"
+installed || give_up "modal $version was installed but cannot be imported"
+say "installed modal $version in $venv"

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The tools that tests use beside bun: Docker's engine, a registry for it, git with its filters, an emulator, a Python.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# program → Debian package
+wanted='
+git git
+git-lfs git-lfs
+git-crypt git-crypt
+dockerd docker.io
+docker docker.io
+docker-init docker.io
+docker-registry docker-registry
+debootstrap debootstrap
+qemu-aarch64-static qemu-user-static
+python3 python3
+zip zip
+'
+missing=$(printf '%s' "$wanted" | while read -r program package; do
+  [ -z "$program" ] || have "$program" || printf '%s\n' "$package"
+done | sort -u)
+[ -z "$missing" ] && exit 0
+# One package that a mirror lacks must not keep the others away.
+# shellcheck disable=SC2086
+apt_install $missing || for package in $missing; do
+  apt_install "$package" || say "not done: package $package"
+done
