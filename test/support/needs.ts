@@ -1,0 +1,121 @@
+import { test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { builtBinary } from "./built-binary.ts";
+
+export { gluePath } from "./built-binary.ts";
+export { tempDir, withTempDir } from "./temp-dir.ts";
+
+/** Images that `scripts/provision/base-images.sh` makes; a test sets `docker.image` to one of them. */
+export const IMAGES = {
+  /** Debian without git. */
+  "debian-nogit": "glue-test/debian:nogit",
+  /** Debian with git and ca-certificates. */
+  "debian-git": "glue-test/debian:git",
+  /** Nothing but busybox: ash, no bash, no timeout of coreutils. */
+  busybox: "glue-test/busybox:latest",
+  /** Two programs, `true` and `sleep`, and no sh. */
+  nosh: "glue-test/nosh:latest",
+} as const;
+
+/** What a test may need beside bun, git and sh. `docker` is an engine that answers; `image:…` implies it. */
+export type Need =
+  | "docker"
+  | `image:${keyof typeof IMAGES}`
+  | "registry"
+  | "git"
+  | "git-lfs"
+  | "git-crypt"
+  | "modal-sdk"
+  | "root"
+  | "qemu-arm64"
+  | "python3"
+  | "built-binary"
+  | "linux";
+
+const PROVISION = "run scripts/provision/all.sh";
+const answers = new Map<Need, string | undefined>();
+
+/**
+ * Why this machine cannot give a test what it needs, in a few words, or undefined when it can. Asked once a process; `built-binary`
+ * builds `dist/glue` when it is missing or older than the sources.
+ */
+export function missing(need: Need): string | undefined {
+  if (!answers.has(need)) answers.set(need, find(need));
+  return answers.get(need);
+}
+
+/**
+ * Registers a test that runs only where all its needs are met; elsewhere it is reported as skipped, with the reason in its title.
+ * `timeoutMs` as for `test` of bun:test.
+ */
+export function testNeeding(needs: readonly Need[], title: string, run: () => unknown, timeoutMs?: number): void {
+  const reason = needs.map(missing).find((found) => found !== undefined);
+  if (reason === undefined) test(title, run, timeoutMs);
+  else test.skip(`${title} [skipped: ${reason}]`, run);
+}
+
+/** The Python that can import the modal SDK: `GLUE_TEST_MODAL_PYTHON`, else the one that the provisioning made. */
+export function modalPython(): string {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  return process.env.GLUE_TEST_MODAL_PYTHON || join(cache, "glue-provision", "modal-sdk", "bin", "python");
+}
+
+function find(need: Need): string | undefined {
+  switch (need) {
+    case "docker":
+      return engine();
+    case "image:debian-nogit":
+    case "image:debian-git":
+    case "image:busybox":
+    case "image:nosh":
+      return image(IMAGES[need.slice("image:".length) as keyof typeof IMAGES]);
+    case "registry":
+      return program("docker-registry");
+    case "git":
+    case "git-lfs":
+    case "git-crypt":
+    case "python3":
+      return program(need);
+    case "qemu-arm64":
+      return program("qemu-aarch64-static") === undefined ? undefined : program("qemu-aarch64");
+    case "modal-sdk":
+      return succeeds(modalPython(), ["-c", "import modal"])
+        ? undefined
+        : `no Python that can import modal; ${PROVISION}`;
+    case "root":
+      return process.getuid?.() === 0 ? undefined : "needs root";
+    case "linux":
+      return process.platform === "linux" ? undefined : "needs Linux";
+    case "built-binary":
+      return builtBinary().problem;
+  }
+}
+
+function engine(): string | undefined {
+  const noProgram = program("docker");
+  if (noProgram !== undefined) return noProgram;
+  const asked = spawnSync("docker", ["version", "--format", "{{.Server.Version}}"], {
+    encoding: "utf8",
+    timeout: 15_000,
+  });
+  return asked.status === 0 ? undefined : `no Docker Engine answers; ${PROVISION}`;
+}
+
+function image(name: string): string | undefined {
+  const noEngine = missing("docker");
+  if (noEngine !== undefined) return noEngine;
+  return succeeds("docker", ["image", "inspect", name]) ? undefined : `no image ${name}; ${PROVISION}`;
+}
+
+function program(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const found = folders.some((folder) => folder !== "" && existsSync(join(folder, name)));
+  return found ? undefined : `no ${name} on PATH; ${PROVISION}`;
+}
+
+function succeeds(program: string, args: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore", timeout: 30_000 }).status === 0;
+}
