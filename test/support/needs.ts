@@ -52,9 +52,10 @@ export function missing(need: Need): string | undefined {
  * `timeoutMs` as for `test` of bun:test.
  */
 export function testNeeding(needs: readonly Need[], title: string, run: () => unknown, timeoutMs?: number): void {
+  const body = async () => void (await run());
   const reason = needs.map(missing).find((found) => found !== undefined);
-  if (reason === undefined) test(title, run, timeoutMs);
-  else test.skip(`${title} [skipped: ${reason}]`, run);
+  if (reason === undefined) test(title, body, timeoutMs);
+  else test.skip(`${title} [skipped: ${reason}]`, body);
 }
 
 /** The Python that can import the modal SDK: `GLUE_TEST_MODAL_PYTHON`, else the one that the provisioning made. */
