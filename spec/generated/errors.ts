@@ -48,6 +48,7 @@ export type ErrorCode =
   | "landRefused"
   | "landConflict"
   | "branchExists"
+  | "outputClosed"
   | "cancelled"
   | "commandFailed"
   | "internal";
@@ -108,6 +109,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   landRefused: {"exit":1,"what":"The change cannot be landed here.","why":"The message says why.","todo":"See the message."},
   landConflict: {"exit":1,"what":"The change conflicts with the working tree.","why":"Both changed the same place.","todo":"Resolve the markers, or run the undo that is printed."},
   branchExists: {"exit":1,"what":"The branch exists already and holds something else.","why":"It was made by something else or has moved on.","todo":"Give another name with --branch."},
+  outputClosed: {"exit":141,"what":"Nobody reads the output any more.","why":"The reader of stdout ended, as head does.","todo":"Nothing."},
   cancelled: {"exit":130,"what":"Interrupted.","why":"Ctrl-C or a signal.","todo":"Nothing."},
   commandFailed: {"exit":1,"what":"The command failed.","why":"It ended with a code other than 0.","todo":"See its output."},
   internal: {"exit":125,"what":"A bug in glue.","why":"Something happened that was never meant to.","todo":"Report it with the text shown."},

@@ -6,7 +6,7 @@ const Sentence = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const ErrorsSchema = v.array(
   v.strictObject({
     code: v.pipe(v.string(), v.regex(/^[a-z][A-Za-z0-9]*$/, "must be camelCase")),
-    exit: v.picklist([1, 2, 124, 125, 130], "must be one of the exit codes 1, 2, 124, 125, 130"),
+    exit: v.picklist([1, 2, 124, 125, 130, 141], "must be one of the exit codes 1, 2, 124, 125, 130, 141"),
     what: Sentence,
     why: Sentence,
     todo: Sentence,

@@ -1,0 +1,16 @@
+import type { AnyCommand } from "./command.ts";
+
+/**
+ * Every command by its full name, loaded when it is used: start-up pays for one command only. The order is that of `glue --help`.
+ * Each file exports its `command`.
+ */
+export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  version: () => import("./version.ts"),
+};
+
+/** First words that are no command by themselves. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  config: "The configuration file.",
+  session: "Sessions, their history and their changes.",
+  job: "Jobs, across processes.",
+};

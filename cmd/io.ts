@@ -1,0 +1,120 @@
+import type { ProgressEvent } from "../runtimes/contract.ts";
+import { isGlueError } from "../spec/glue-error.ts";
+import { createProgress } from "./progress.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+/** All that a command may ask of the process it runs in. stdout carries data; stderr speaks to people. */
+export interface Io {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly terminal: Terminal;
+  /** Data, as it is. Throws `outputClosed` when nobody reads any more, which ends the process quietly with 141. */
+  out(data: string | Uint8Array): void;
+  /** One JSON value on one line of stdout. */
+  outJson(value: unknown): void;
+  /** A line for people, always shown. */
+  err(line: string): void;
+  /** Something is not as it should be, always shown. */
+  warn(line: string): void;
+  /** Good to know; `--quiet` hides it. */
+  notice(line: string): void;
+  /** Only with `--verbose`. */
+  detail(line: string): void;
+  /** Columns that text on `fd` may take: the terminal's, 80 where there is none. */
+  width(fd: 1 | 2): number;
+  /** Colors `text` where `fd` shows color, else returns it as it is. */
+  paint(fd: 1 | 2, style: Style, text: string): string;
+  /** Shows that long work goes on; nothing with `--quiet`. */
+  readonly progress: (event: ProgressEvent) => void;
+  /** Call it before a command writes straight to the terminal, and when the work is over. */
+  endProgress(): void;
+}
+
+export type Style = keyof typeof STYLES;
+const STYLES = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+} as const;
+
+export interface IoSettings {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  readonly terminal?: Terminal;
+}
+
+const encoder = new TextEncoder();
+
+/** The `Io` of this process, or of a test that gives its own terminal, environment and folder. */
+export function createIo(settings: IoSettings = {}): Io {
+  const { json = false, quiet = false, verbose = false } = settings;
+  const env = settings.env ?? process.env;
+  const terminal = settings.terminal ?? processTerminal;
+
+  let stderrGone = false;
+  const writeErr = (text: string) => {
+    if (stderrGone) return;
+    try {
+      terminal.write(2, encoder.encode(text));
+    } catch (error) {
+      if (!isGlueError(error)) throw error;
+      // Nobody reads what we say to people: that must not end the work, nor hide how it ends.
+      stderrGone = true;
+    }
+  };
+  const mayAnimate = !quiet && !env.CI;
+  const progress = createProgress({
+    write: writeErr,
+    interactive: mayAnimate && terminal.isTTY(2) && env.TERM !== "dumb",
+    columns: () => terminal.columns(2) ?? 80,
+  });
+  const line = (text: string) => {
+    progress.clear();
+    writeErr(`${text}\n`);
+  };
+  const paint = (fd: 1 | 2, style: Style, text: string) => {
+    if (quiet || env.NO_COLOR || env.CI || env.TERM === "dumb" || !terminal.isTTY(fd)) return text;
+    const [on, off] = STYLES[style];
+    return `\x1b[${on}m${text}\x1b[${off}m`;
+  };
+
+  return {
+    json,
+    quiet,
+    verbose,
+    env,
+    cwd: settings.cwd ?? process.cwd(),
+    terminal,
+    out(data) {
+      progress.clear();
+      terminal.write(1, typeof data === "string" ? encoder.encode(data) : data);
+    },
+    outJson(value) {
+      this.out(`${JSON.stringify(value)}\n`);
+    },
+    err: line,
+    warn: (text) => line(`${paint(2, "yellow", "warning:")} ${text}`),
+    notice: (text) => {
+      if (!quiet) line(text);
+    },
+    detail: (text) => {
+      if (verbose) line(paint(2, "dim", text));
+    },
+    width: (fd) => terminal.columns(fd) ?? 80,
+    paint,
+    progress: (event) => {
+      if (!quiet) progress.report(event);
+    },
+    endProgress: () => progress.finish(),
+  };
+}

@@ -1,0 +1,67 @@
+import { fstatSync, writeSync } from "node:fs";
+import { GlueError } from "../spec/glue-error.ts";
+
+/** The three file descriptors of this process, as commands see them; tests put their own in its place. */
+export interface Terminal {
+  /** Writes all of it before it returns. Throws `outputClosed` when nobody reads any more. */
+  write(fd: 1 | 2, bytes: Uint8Array): void;
+  isTTY(fd: 0 | 1 | 2): boolean;
+  /** Columns of the terminal at `fd`, undefined where it is none. */
+  columns(fd: 1 | 2): number | undefined;
+}
+
+/** The real one. `process.stdout` and `process.stdin` are not touched: the first touch costs 10 ms in Bun, even on a pipe. */
+export const processTerminal: Terminal = {
+  write(fd, bytes) {
+    let done = 0;
+    while (done < bytes.length) {
+      try {
+        done += writeSync(fd, bytes, done);
+      } catch (error) {
+        const code = errnoOf(error);
+        if (code === "EPIPE")
+          throw new GlueError("outputClosed", "Nobody reads the output any more.", { cause: error });
+        if (code !== "EAGAIN") {
+          throw new GlueError(
+            "ioFailed",
+            `Cannot write to ${fd === 1 ? "stdout" : "stderr"} (${code ?? "no reason given"}).`,
+            {
+              cause: error,
+            },
+          );
+        }
+        // Another process made the shared descriptor non-blocking and its reader is slow.
+        Bun.sleepSync(1);
+      }
+    }
+  },
+  isTTY(fd) {
+    return isCharacterDevice(fd) && tty().isatty(fd);
+  },
+  columns(fd) {
+    if (!this.isTTY(fd)) return undefined;
+    const { columns } = new (tty().WriteStream)(fd);
+    return columns > 0 ? columns : undefined;
+  },
+};
+
+/** Loaded only where there may be a terminal: it costs 3 ms, and an `import` cannot wait in a function that is not async. */
+function tty(): typeof import("node:tty") {
+  return require("node:tty");
+}
+
+/** A pipe or a file needs no further question. */
+function isCharacterDevice(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice();
+  } catch (error) {
+    // A closed descriptor is no terminal.
+    if (errnoOf(error) === "EBADF") return false;
+    throw error;
+  }
+}
+
+/** The system's name of an error (`ENOENT`), if it is one of the system's. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
