@@ -14,6 +14,8 @@ export interface Io {
   readonly terminal: Terminal;
   /** Data, as it is. Throws `outputClosed` when nobody reads any more, which ends the process quietly with 141. */
   out(data: string | Uint8Array): void;
+  /** A command's own output on `fd`, as it is. Waits while the reader is slow; throws as `out` does. */
+  stream(fd: 1 | 2, bytes: Uint8Array): Promise<void>;
   /** One JSON value on one line of stdout. */
   outJson(value: unknown): void;
   /** A line for people, always shown. */
@@ -98,6 +100,10 @@ export function createIo(settings: IoSettings = {}): Io {
     out(data) {
       progress.clear();
       terminal.write(1, typeof data === "string" ? encoder.encode(data) : data);
+    },
+    stream(fd, bytes) {
+      progress.clear();
+      return terminal.stream(fd, bytes);
     },
     outJson(value) {
       this.out(`${JSON.stringify(value)}\n`);

@@ -1,10 +1,12 @@
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync, write, writeSync } from "node:fs";
 import { GlueError } from "../spec/glue-error.ts";
 
 /** The three file descriptors of this process, as commands see them; tests put their own in its place. */
 export interface Terminal {
   /** Writes all of it before it returns. Throws `outputClosed` when nobody reads any more. */
   write(fd: 1 | 2, bytes: Uint8Array): void;
+  /** The same without holding up the process while a reader is slow: timers and signals go on. */
+  stream(fd: 1 | 2, bytes: Uint8Array): Promise<void>;
   isTTY(fd: 0 | 1 | 2): boolean;
   /** Columns of the terminal at `fd`, undefined where it is none. */
   columns(fd: 1 | 2): number | undefined;
@@ -18,20 +20,19 @@ export const processTerminal: Terminal = {
       try {
         done += writeSync(fd, bytes, done);
       } catch (error) {
-        const code = errnoOf(error);
-        if (code === "EPIPE")
-          throw new GlueError("outputClosed", "Nobody reads the output any more.", { cause: error });
-        if (code !== "EAGAIN") {
-          throw new GlueError(
-            "ioFailed",
-            `Cannot write to ${fd === 1 ? "stdout" : "stderr"} (${code ?? "no reason given"}).`,
-            {
-              cause: error,
-            },
-          );
-        }
+        if (errnoOf(error) !== "EAGAIN") throw writeError(fd, error);
         // Another process made the shared descriptor non-blocking and its reader is slow.
         Bun.sleepSync(1);
+      }
+    }
+  },
+  async stream(fd, bytes) {
+    for (let done = 0; done < bytes.length; ) {
+      try {
+        done += await writeOnce(fd, bytes, done);
+      } catch (error) {
+        if (errnoOf(error) !== "EAGAIN") throw writeError(fd, error);
+        await Bun.sleep(1);
       }
     }
   },
@@ -44,6 +45,23 @@ export const processTerminal: Terminal = {
     return columns > 0 ? columns : undefined;
   },
 };
+
+/**
+ * On a thread of the pool, which may block. Bun's own writers would make the pipe non-blocking for every process that shares it,
+ * and break whichever writes to it after us.
+ */
+function writeOnce(fd: 1 | 2, bytes: Uint8Array, from: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, from, bytes.length - from, null, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
+
+function writeError(fd: 1 | 2, error: unknown): GlueError {
+  const code = errnoOf(error);
+  if (code === "EPIPE") return new GlueError("outputClosed", "Nobody reads the output any more.", { cause: error });
+  const name = fd === 1 ? "stdout" : "stderr";
+  return new GlueError("ioFailed", `Cannot write to ${name} (${code ?? "no reason given"}).`, { cause: error });
+}
 
 /** Loaded only where there may be a terminal: it costs 3 ms, and an `import` cannot wait in a function that is not async. */
 function tty(): typeof import("node:tty") {

@@ -1,0 +1,101 @@
+import type { ByteStream, RunningCommand } from "../runtimes/contract.ts";
+import type { Io } from "./io.ts";
+
+/**
+ * Passes what a command prints on to our own stdout and stderr, byte for byte, or with `--json` as JSON lines on stdout. Memory is
+ * constant: the next bytes are read when the last ones are written, so a slow reader slows the command. Resolves when both streams
+ * have ended; throws `outputClosed` when nobody reads stdout any more (the command then still runs: end it).
+ */
+export async function passOn(running: Pick<RunningCommand, "stdout" | "stderr">, io: Io): Promise<void> {
+  const pumps = io.json
+    ? [pump(running.stdout, jsonLines("stdout", io)), pump(running.stderr, jsonLines("stderr", io))]
+    : [pump(running.stdout, bytesTo(1, io)), pump(running.stderr, bytesTo(2, io))];
+  await Promise.all(pumps);
+}
+
+interface Sink {
+  write(bytes: Uint8Array): Promise<void>;
+  end(): Promise<void>;
+}
+
+async function pump(stream: ByteStream, sink: Sink): Promise<void> {
+  for await (const bytes of stream) await sink.write(bytes);
+  await sink.end();
+}
+
+function bytesTo(fd: 1 | 2, io: Io): Sink {
+  return { write: (bytes) => io.stream(fd, bytes), end: () => Promise.resolve() };
+}
+
+const encoder = new TextEncoder();
+
+/** `{"type":"stdout","data":"…"}`: text where the bytes are text, else base64 and `encoding` says so. */
+function jsonLines(type: "stdout" | "stderr", io: Io): Sink {
+  const text = createTextSplitter();
+  const line = (bytes: Uint8Array) => io.stream(1, encoder.encode(`${JSON.stringify({ type, ...asJson(bytes) })}\n`));
+  return {
+    async write(bytes) {
+      const whole = text.push(bytes);
+      if (whole.length > 0) await line(whole);
+    },
+    async end() {
+      const rest = text.end();
+      if (rest.length > 0) await line(rest);
+    },
+  };
+}
+
+/** Bytes as a JSON field that gives exactly these bytes back. */
+export function asJson(bytes: Uint8Array): { data: string; encoding?: "base64" } {
+  try {
+    return { data: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    // Not UTF-8: the decoder has no other way to say so.
+    return {
+      data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
+      encoding: "base64",
+    };
+  }
+}
+
+/**
+ * Holds back a character that a chunk ends in the middle of (at most 3 bytes) until the next chunk, so that text stays text.
+ */
+export function createTextSplitter(): { push(bytes: Uint8Array): Uint8Array; end(): Uint8Array } {
+  let held: Uint8Array = new Uint8Array();
+  return {
+    push(bytes) {
+      const all = held.length === 0 ? bytes : concat(held, bytes);
+      const cut = all.length - unfinished(all);
+      held = all.slice(cut);
+      return all.subarray(0, cut);
+    },
+    end() {
+      const rest = held;
+      held = new Uint8Array();
+      return rest;
+    },
+  };
+}
+
+/** How many bytes at the end begin a UTF-8 character that is not complete yet: 0 to 3. */
+function unfinished(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    // 10xxxxxx continues a character that began further left.
+    if (byte < 0xc0) continue;
+    // No character begins with these.
+    if (byte < 0xc2 || byte > 0xf4) return 0;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
