@@ -1,5 +1,12 @@
-// Loaded before the tests of a run (bunfig.toml): its hook is the last thing that runs.
+// Loaded before the tests of a run (bunfig.toml): what holds for all of them.
 import { afterAll } from "bun:test";
-import { removeTempDirs } from "./temp-dir.ts";
+import { join } from "node:path";
+import { removeTempDirs, tempDir } from "./temp-dir.ts";
+
+// Neither glue's settings nor git's of whoever starts the tests reach them, and the real ~/.glue is never touched.
+for (const name of Object.keys(process.env)) {
+  if (/^GIT_|^GLUE_(?!TEST_)/.test(name)) delete process.env[name];
+}
+process.env.GLUE_HOME = join(tempDir(), "glue-home");
 
 afterAll(removeTempDirs);

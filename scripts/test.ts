@@ -1,0 +1,52 @@
+// `bun run test`: the checks, then every part. `bun run test PART… [flags of bun test]`: only those parts.
+// Ends with the names of what failed and what was skipped and why, and one line of totals.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runChecks } from "./test/checks.ts";
+import { foldersOf, PARTS, testFilesIn } from "./test/parts.ts";
+import { runPart } from "./test/run-part.ts";
+
+const args = process.argv.slice(2);
+const firstFlag = args.findIndex((arg) => arg.startsWith("-"));
+const names = firstFlag === -1 ? args : args.slice(0, firstFlag);
+const extraArgs = firstFlag === -1 ? [] : args.slice(firstFlag);
+const unknown = names.filter((name) => !PARTS.some((part) => part.name === name));
+if (unknown.length > 0) {
+  console.error(`no part ${unknown.join(", ")}; there are: ${PARTS.map((part) => part.name).join(", ")}`);
+  process.exit(2);
+}
+
+const failures: string[] = [];
+const skips: string[] = [];
+let passed = 0;
+
+if (names.length === 0) failures.push(...(await runChecks()).map((name) => `check: ${name}`));
+
+const reportDir = mkdtempSync(join(tmpdir(), "glue-reports-"));
+try {
+  for (const part of PARTS) {
+    const wanted = names.length === 0 ? !part.onlyByName : names.includes(part.name);
+    // A folder that is not there yet has nothing to say; one that was asked for by name has.
+    if (!wanted || (testFilesIn(foldersOf(part)).length === 0 && names.length === 0)) continue;
+    console.log(`\n== ${part.name}`);
+    const began = performance.now();
+    const { cases, problems } = await runPart(part, reportDir, extraArgs);
+    passed += cases.filter((testCase) => testCase.result === "passed").length;
+    for (const { result, title } of cases) {
+      if (result === "failed") failures.push(`${part.name}: ${title}`);
+      if (result === "skipped") skips.push(`${part.name}: ${title}`);
+    }
+    failures.push(...problems.map((problem) => `${part.name}: ${problem}`));
+    console.log(`== ${part.name}: ${cases.length} tests in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  }
+} finally {
+  rmSync(reportDir, { recursive: true, force: true });
+}
+
+if (passed === 0 && failures.length === 0) failures.push("no test ran");
+console.log("");
+for (const skip of skips) console.log(`skipped  ${skip}`);
+for (const failure of failures) console.log(`FAILED   ${failure}`);
+console.log(`${passed} passed, ${failures.length} failed, ${skips.length} skipped`);
+process.exit(failures.length === 0 ? 0 : 1);

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../build/compile.ts";
+
+/** A group of test folders that is run as one process of its own. */
+export interface Part {
+  readonly name: string;
+  readonly folders: readonly string[];
+  /** What one test may take unless it says so itself, in milliseconds. */
+  readonly testTimeoutMs: number;
+  /** What the whole part may take before it is ended and counted as failed, in minutes. */
+  readonly limitMinutes: number;
+  /** Run only when it is asked for by name. */
+  readonly onlyByName?: boolean;
+}
+
+const slow = { testTimeoutMs: 120_000, limitMinutes: 20 };
+
+export const PARTS: readonly Part[] = [
+  {
+    name: "unit",
+    folders: ["spec", "session", "workspace", "runtimes", "cmd", "scripts"],
+    testTimeoutMs: 20_000,
+    limitMinutes: 10,
+  },
+  { name: "docker", folders: ["docker"], ...slow },
+  { name: "contract", folders: ["contract"], ...slow },
+  { name: "roundtrip", folders: ["roundtrip"], ...slow },
+  { name: "acceptance", folders: ["acceptance"], ...slow },
+  { name: "fault", folders: ["fault"], ...slow },
+  // Against the real services, with the caller's own keys.
+  { name: "live", folders: ["live"], ...slow, onlyByName: true },
+];
+
+/** The folders of a part that are there, relative to the checkout. */
+export function foldersOf(part: Part): string[] {
+  return part.folders.map((folder) => join("test", folder)).filter((folder) => existsSync(join(ROOT, folder)));
+}
+
+/** The test files in those folders, relative to the checkout. */
+export function testFilesIn(folders: readonly string[]): string[] {
+  const files: string[] = [];
+  for (const folder of folders) {
+    for (const file of new Bun.Glob("**/*.test.ts").scanSync(join(ROOT, folder))) files.push(join(folder, file));
+  }
+  return files.sort();
+}

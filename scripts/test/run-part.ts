@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../build/compile.ts";
+import { readJunit, type TestCase } from "./junit.ts";
+import { foldersOf, type Part, testFilesIn } from "./parts.ts";
+
+export interface PartResult {
+  readonly cases: readonly TestCase[];
+  /** What is wrong beyond failed tests: a file without a report, a process that died, a part that took too long. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Runs a part with `bun test`, its output going to ours. Trusts the report file, not the exit status alone: code under test that calls
+ * process.exit(0) ends the run with 0 and no report, and a file that cannot be loaded is in no report.
+ */
+export async function runPart(part: Part, reportDir: string, extraArgs: readonly string[]): Promise<PartResult> {
+  const folders = foldersOf(part);
+  const report = join(reportDir, `${part.name}.xml`);
+  const run = Bun.spawn(
+    [
+      process.execPath,
+      "test",
+      `--timeout=${part.testTimeoutMs}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...extraArgs,
+      ...folders.map((folder) => `./${folder}`),
+    ],
+    { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], detached: true },
+  );
+  let late = false;
+  const end = () => endGroup(run.pid);
+  const limit = setTimeout(() => {
+    late = true;
+    end();
+  }, part.limitMinutes * 60_000);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
+  const status = await run.exited;
+  clearTimeout(limit);
+
+  if (late) return { cases: [], problems: [`took more than ${part.limitMinutes} minutes and was ended`] };
+  if (!existsSync(report)) return { cases: [], problems: [`died without a report (exit status ${status})`] };
+  const cases = readJunit(readFileSync(report, "utf8"));
+  const problems: string[] = [];
+  if (cases.length === 0) problems.push("ran no test");
+  if (extraArgs.length === 0) {
+    const seen = new Set(cases.map((testCase) => testCase.file));
+    const unseen = testFilesIn(folders).filter((file) => !seen.has(file));
+    problems.push(...unseen.map((file) => `${file} could not be loaded or holds no test`));
+  }
+  const failed = cases.some((testCase) => testCase.result === "failed");
+  if (status !== 0 && !failed && problems.length === 0) problems.push(`ended with ${status} though no test failed`);
+  return { cases, problems };
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
