@@ -1,45 +1,48 @@
 /**
- * Writes everything that follows from the YAML files of spec/. `bun scripts/generate.ts` writes it, `--check` writes nothing and
- * fails when something is stale.
+ * Writes everything that follows from the YAML files of spec/.
+ *
+ *   bun scripts/generate.ts           write what is stale
+ *   bun scripts/generate.ts --check   write nothing; 1 when something is stale, or when a cell of the matrix claims what no test shows
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SpecError } from "../spec/schema/check.ts";
+import { evidenceProblems } from "../spec/schema/evidence.ts";
 import { loadSpec } from "./generate/load.ts";
-import { capabilitiesModule, errorsModule, optionsModule } from "./generate/types.ts";
+import { outputs } from "./generate/outputs.ts";
 
-const root = join(import.meta.dir, "..");
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-function main(check: boolean): number {
+/** Brings the generated files below `root` up to date, or only looks. Returns the exit status; `say` is given a line at a time. */
+function generate(root: string, check: boolean, say: (line: string) => void): number {
   const spec = loadSpec(root);
-  const outputs = new Map<string, string>([
-    ["spec/generated/capabilities.ts", capabilitiesModule(spec)],
-    ["spec/generated/options.ts", optionsModule(spec)],
-    ["spec/generated/errors.ts", errorsModule(spec)],
-  ]);
-  const stale = [...outputs].filter(([path, text]) => readIfThere(join(root, path)) !== text);
+  const stale = [...outputs(spec, root)].filter(([path, text]) => {
+    const full = join(root, path);
+    return !existsSync(full) || readFileSync(full, "utf8") !== text;
+  });
   for (const [path, text] of stale) {
-    console.error(`${check ? "stale" : "wrote"}: ${path}`);
-    if (check) continue;
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
+    if (!check) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+    say(check ? `stale: ${path}` : `wrote: ${path}`);
   }
-  return check && stale.length > 0 ? 1 : 0;
+  if (!check) return 0;
+  if (stale.length > 0) say("Run bun scripts/generate.ts and commit what it writes.");
+  if (spec.evidence === undefined) {
+    say("spec/evidence.json does not exist yet: no cell of the matrix is checked against it.");
+    return stale.length > 0 ? 1 : 0;
+  }
+  const unproven = evidenceProblems(spec.capabilities, spec.evidence);
+  for (const problem of unproven) say(`unproven: ${problem}`);
+  return stale.length + unproven.length > 0 ? 1 : 0;
 }
 
 try {
-  process.exitCode = main(process.argv.includes("--check"));
+  process.exitCode = generate(join(import.meta.dir, ".."), process.argv.includes("--check"), (line) =>
+    console.error(line),
+  );
 } catch (error) {
   if (!(error instanceof SpecError)) throw error;
+  // A mistake in a declaration: its message names the place, a stack of ours would only hide it.
   console.error(error.message);
   process.exitCode = 1;
 }

@@ -1,8 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CapabilitiesSpec, readCapabilities } from "../../spec/schema/capabilities.ts";
 import { type ErrorRows, readErrors } from "../../spec/schema/errors.ts";
+import { type Evidence, readEvidence } from "../../spec/schema/evidence.ts";
 import { type OptionRow, readOptions, refuseClashes } from "../../spec/schema/options.ts";
+
+const EVIDENCE = "spec/evidence.json";
 
 /** Everything that the YAML files declare, checked. */
 export interface Spec {
@@ -12,6 +15,8 @@ export interface Spec {
   /** common first, then in the order of the runtimes. */
   readonly options: readonly OptionRow[];
   readonly errors: ErrorRows;
+  /** Undefined where `spec/evidence.json` does not exist. */
+  readonly evidence: Evidence | undefined;
   /** Changes whenever a declaration of an option does. */
   readonly fingerprint: string;
 }
@@ -40,6 +45,7 @@ export function loadSpec(root: string): Spec {
     capabilitiesText,
     options: files.flatMap((file) => file.rows),
     errors: readErrors(read("spec/errors.yaml"), "spec/errors.yaml").data,
+    evidence: existsSync(join(root, EVIDENCE)) ? readEvidence(read(EVIDENCE), EVIDENCE) : undefined,
     fingerprint: Bun.hash([capabilitiesText, ...texts].join("\0")).toString(16),
   };
 }

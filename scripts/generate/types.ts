@@ -144,3 +144,22 @@ function rowObject(row: OptionRow): object {
   const { type, unsetMeans, patternMeans, ...rest } = row;
   return { ...rest, type, secret: type === "secret-string", unsetMeans, patternMeans };
 }
+
+/** The text of `spec/generated/evidence.ts`: constants, so that nothing is read or parsed at start-up. */
+export function evidenceModule({ evidence }: Spec): string {
+  const cells = Object.entries(evidence?.cells ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${HEADER("spec/evidence.json")}
+export interface CellEvidence {
+  /** Titles of the tests that show it. */
+  readonly tests: readonly string[];
+  /** What they ran against. */
+  readonly against: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+}
+
+/** By \`runtime.capability\`. */
+export const EVIDENCE: Readonly<Record<string, CellEvidence | undefined>> = {
+${cells.map(([cell, entry]) => `  ${JSON.stringify(cell)}: ${JSON.stringify(entry)},\n`).join("")}};
+`;
+}
