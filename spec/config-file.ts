@@ -57,6 +57,7 @@ export function parseConfig(text: string, file: string): ConfigFile & { readonly
     else report(source.locate([]), "expected keys and values, such as `runtime: docker`");
   }
   const holdsSecret = entries.some(({ key, value }) => isSecretText(optionRow(key), value));
+  problems.sort((a, b) => a.line - b.line || a.column - b.column);
   return { entries, holdsSecret, problems };
 }
 

@@ -14,11 +14,16 @@ export function optionRow(key: string): OptionRow | undefined {
   return ROWS.get(key);
 }
 
-/** The known option key most like `key`, if one is like enough. */
+/** The known option key most like `key`, if one is like enough; `imag` finds `docker.image`. */
 export function nearestKey(key: string): OptionKey | undefined {
-  const exactTail = OPTION_ROWS.filter((row) => row.key.endsWith(`.${key}`));
-  if (exactTail.length === 1) return exactTail[0]?.key;
-  return nearest(key, ROWS.keys()) as OptionKey | undefined;
+  const whole = nearest(key, ROWS.keys());
+  if (whole !== undefined) return whole as OptionKey;
+  const last = nearest(key, OPTION_ROWS.map(lastPart));
+  return OPTION_ROWS.find((row) => lastPart(row) === last)?.key;
+}
+
+function lastPart(row: OptionRow): string {
+  return row.key.slice(row.key.indexOf(".") + 1);
 }
 
 /** The error for a key that is not ours, with the nearest one that is. */

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from "yaml";
 
 /** Where something stands in a file; line and column count from 1. */
 export interface Position {
@@ -41,10 +41,20 @@ export function parseYaml(text: string, file: string): YamlSource {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const problems = [...document.errors, ...document.warnings]
-    .map((error) => ({ file, ...at(error.pos[0]), message: oneLine(error.message), offset: error.pos[0] }))
+  const found = [...document.errors, ...document.warnings].map((error) => ({
+    offset: error.pos[0],
+    message: explain(error, text),
+  }));
+  visit(document, {
+    // The parser itself only finds these when it is asked for the data, and no longer knows where.
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      found.push({ offset: alias.range?.[0] ?? 0, message: `there is no anchor "&${alias.source}" before this alias` });
+    },
+  });
+  const problems = found
     .sort((a, b) => a.offset - b.offset)
-    .map(({ offset: _, ...problem }) => problem);
+    .map(({ offset, message }): Problem => ({ file, ...at(offset), message }));
 
   function locate(path: readonly (string | number)[], of: "key" | "value" = "value"): Position {
     let node: Node | null | undefined = document.contents;
@@ -76,16 +86,29 @@ export function parseYaml(text: string, file: string): YamlSource {
     try {
       data = document.toJS() ?? undefined;
     } catch (error) {
-      // An alias without an anchor, or so many that they would fill the memory.
+      // So many aliases that they would fill the memory.
       return {
         file,
         data: undefined,
-        problems: [{ file, line: 1, column: 1, message: oneLine(String(error)) }],
+        problems: [
+          { file, line: 1, column: 1, message: oneLine(error instanceof Error ? error.message : String(error)) },
+        ],
         locate,
       };
     }
   }
   return { file, data, problems, locate };
+}
+
+function explain(error: YAMLError, text: string): string {
+  switch (error.code) {
+    case "DUPLICATE_KEY":
+      return `the key "${/^[^:\s]*/.exec(text.slice(error.pos[0]))?.[0]}" stands here twice`;
+    case "MULTIPLE_DOCS":
+      return "a second document begins here (---); only one is read";
+    default:
+      return oneLine(error.message);
+  }
 }
 
 function oneLine(message: string): string {

@@ -76,7 +76,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   permissionDenied: {"exit":125,"what":"Access was denied.","why":"The user may not use this file or service.","todo":"Grant the permission named in the message."},
   authFailed: {"exit":125,"what":"The service refused the credentials.","why":"They are missing, wrong, expired, or lack a permission.","todo":"Check the credentials named in the message."},
   quotaExceeded: {"exit":125,"what":"The service refused for lack of quota.","why":"A limit of the account is reached.","todo":"Free resources or raise the limit."},
-  imageNotFound: {"exit":125,"what":"The image does not exist.","why":"Its name or tag is wrong","todo":"Correct docker.image."},
+  imageNotFound: {"exit":125,"what":"The image does not exist.","why":"Its name or tag is wrong.","todo":"Correct docker.image."},
   imagePullFailed: {"exit":125,"what":"The image could not be pulled.","why":"The registry does not answer, or refused the credentials.","todo":"Pull it by hand to see more."},
   sandboxUnusable: {"exit":125,"what":"The image cannot be used as a sandbox.","why":"It lacks sh, cat, mkdir, kill or tar.","todo":"Use an image that has them."},
   sandboxCreateFailed: {"exit":125,"what":"The sandbox could not be created.","why":"The runtime said why in the message.","todo":"Correct what it names."},
