@@ -1,0 +1,43 @@
+import type { Session } from "./session.ts";
+
+/** Why there is no capture, in the words of the message that is always shown. */
+export type CaptureGap = "noBootstrapSha" | "gitFailed" | "executorDead" | "runtimeNotGit" | "notSupported";
+
+/** How the change of a session came back, or that it did not. */
+export interface CaptureReport {
+  /** `nothing`: no change, or a session that works on the user's files directly. */
+  readonly status: "nothing" | "captured" | "unavailable";
+  /** ISO 8601. */
+  readonly at: string;
+  /** Only, and always, where it is `unavailable`; `message` says what happened and what to do. */
+  readonly reason?: CaptureGap;
+  readonly message?: string;
+  /** Whether the sandbox may be released: everything in it is on this machine, or nothing of it can ever be had. */
+  readonly mayRelease: boolean;
+  /** The capture's own facts (commits, files changed, tree ids), plain JSON, kept in meta.json. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+/** What happens to the session when its change is wanted; a hook may take longer or less trouble by it. */
+export type CaptureOccasion = "close" | "prune" | "checkpoint";
+
+/** Brings the change of a session to this machine. The caller holds the session's lock. Throws only for a bug or an interrupt. */
+export type CaptureHook = (session: Session, occasion: CaptureOccasion) => Promise<CaptureReport>;
+
+/** Captures where there is something to capture. */
+export const capture: CaptureHook = async (session) => {
+  const at = new Date().toISOString();
+  if (session.meta.mode === "direct") return { status: "nothing", at, mayRelease: true };
+  return {
+    status: "unavailable",
+    at,
+    reason: "notSupported",
+    message: "this version cannot bring changes back; the sandbox is kept",
+    mayRelease: false,
+  };
+};
+
+/** The line that says that a capture is missing. */
+export function captureGapLine(report: CaptureReport): string {
+  return `◆ Runtime workspace diff unavailable (${report.reason}): ${report.message}`;
+}

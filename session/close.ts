@@ -1,0 +1,105 @@
+import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { type CaptureOccasion, type CaptureReport, capture, captureGapLine } from "./capture-hook.ts";
+import type { LiveSession } from "./live-session.ts";
+import { takeLock } from "./lock.ts";
+import { isFinal, type SessionMeta, type SessionState } from "./meta.ts";
+import { type Changes, logState, recordState } from "./record.ts";
+import { keepsSandbox } from "./runtime-options.ts";
+import type { CloseOptions, CloseReport } from "./session.ts";
+import { readMeta } from "./store.ts";
+
+/**
+ * Ends a session, under its lock: stops what runs in it, brings its change here, releases the sandbox; each step is recorded before
+ * it is begun. Whoever comes second waits, and reports what the first did. What keeps it from ending is the report's `problem`; the
+ * sandbox is then still there, and the session can be closed again.
+ */
+export async function closeSession(session: LiveSession, options: CloseOptions = {}): Promise<CloseReport> {
+  const { signal, waitMs = Number.POSITIVE_INFINITY } = options;
+  const lock = await takeLock({
+    path: session.folder.lock,
+    doing: "closing the session",
+    facts: session.facts,
+    waitMs,
+    onWait: (holder) =>
+      session.voice.notice(`Waiting for process ${holder?.pid ?? "?"}: ${holder?.doing ?? "at work on this session"}.`),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  try {
+    session.meta = readMeta(session.folder);
+    return await closeLocked(session, "close");
+  } finally {
+    lock.release();
+  }
+}
+
+/** The same for a caller that holds the lock and has just read the record. */
+export async function closeLocked(session: LiveSession, occasion: CaptureOccasion): Promise<CloseReport> {
+  if (isFinal(session.meta.state)) return { ...closedReport(session.meta), already: true };
+  if (session.meta.state !== "captured") {
+    const problem = await bringBack(session, occasion);
+    if (problem !== undefined) return { ...closedReport(session.meta), problem };
+  }
+  const kept = keepsSandbox(session.meta.runtime, session.options);
+  try {
+    await (kept ? session.runtime.detach() : session.runtime.close());
+  } catch (error) {
+    if (!isGlueError(error)) throw error;
+    return { ...closedReport(session.meta), problem: error };
+  }
+  const { capture } = session.meta;
+  enter(session, capture?.status === "unavailable" ? "lost" : "closed", {
+    ...(kept ? { kept } : {}),
+    ...(capture?.message === undefined ? {} : { note: capture.message }),
+  });
+  logState(session, session.folder, session.meta);
+  return closedReport(session.meta);
+}
+
+/** Stops what runs and captures the change. Returns what forbids releasing the sandbox; the session is then open again. */
+async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promise<GlueError | undefined> {
+  enter(session, "closing");
+  await stopEverything(session);
+  if (session.meta.mode === "direct") return undefined;
+  const report = await capture(session, occasion);
+  if (report.status === "unavailable") session.voice.warn(captureGapLine(report));
+  if (report.mayRelease) {
+    enter(session, "captured", { capture: recordOf(report) });
+    return undefined;
+  }
+  const note = report.message ?? "its change could not be captured";
+  enter(session, "open", { capture: recordOf(report), note });
+  return new GlueError("captureFailed", `The change of session ${session.id} could not be captured: ${note}.`, {
+    hint: `Its sandbox is kept. Run glue session close ${session.id} again; glue session rm --force ${session.id} gives the change up.`,
+  });
+}
+
+async function stopEverything(session: LiveSession): Promise<void> {
+  try {
+    await session.runtime.killAll();
+  } catch (error) {
+    if (!isGlueError(error)) throw error;
+    // In a sandbox that is gone nothing runs; whatever else is wrong with it, capture and release say so by themselves.
+    if (error.code !== "sandboxGone")
+      session.voice.warn(`What runs in session ${session.id} could not be stopped: ${error.message}`);
+  }
+}
+
+function enter(session: LiveSession, state: SessionState, changes: Changes = {}): void {
+  session.meta = recordState(session, session.folder, session.meta, state, changes);
+}
+
+/** A report as meta.json keeps it. */
+function recordOf({ status, at, reason, message, facts }: CaptureReport): NonNullable<SessionMeta["capture"]> {
+  return {
+    status,
+    at,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(facts === undefined ? {} : { facts: { ...facts } }),
+  };
+}
+
+/** What the record says of how a session ended. */
+export function closedReport(meta: SessionMeta): CloseReport {
+  return { state: meta.state, already: false, kept: meta.kept === true, capture: meta.capture, problem: undefined };
+}

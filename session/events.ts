@@ -1,0 +1,108 @@
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import * as v from "valibot";
+import { homeError } from "./home.ts";
+
+const by = v.object({ host: v.string(), boot: v.string(), pid: v.number(), pidStart: v.string() });
+const at = v.string();
+/** Names one command among all of a session. */
+const command = v.string();
+const bytes = v.exactOptional(v.number());
+
+const eventSchema = v.variant("type", [
+  /** Written before the command is started, so that a killed glue leaves a trace of it. */
+  v.object({
+    at,
+    type: v.literal("started"),
+    command,
+    by,
+    argv: v.exactOptional(v.array(v.string())),
+    script: v.exactOptional(v.string()),
+    cwd: v.exactOptional(v.string()),
+    /** Names only. */
+    env: v.exactOptional(v.array(v.string())),
+    timeoutMs: v.exactOptional(v.number()),
+    /** True when the command's text was too long to be written whole. */
+    cut: v.exactOptional(v.boolean()),
+  }),
+  v.object({
+    at,
+    type: v.picklist(["ended", "cancelled"]),
+    command,
+    exitCode: v.number(),
+    outcome: v.picklist(["exited", "signalled", "timeout", "cancelled"]),
+    ms: v.number(),
+    /** Bytes that glue carried; left out where the command wrote to the terminal by itself. */
+    stdoutBytes: bytes,
+    stderrBytes: bytes,
+    outputLost: v.exactOptional(v.boolean()),
+  }),
+  /** It could not be started, or nobody can say how it ended. */
+  v.object({ at, type: v.literal("failed"), command, code: v.string(), message: v.string(), ms: v.number() }),
+  /** The session itself entered a state. */
+  v.object({ at, type: v.literal("session"), state: v.string(), by, note: v.exactOptional(v.string()) }),
+]);
+
+/** One line of events.jsonl. `at` is ISO 8601 in UTC, `ms` milliseconds by a clock that does not jump. */
+export type SessionEvent = v.InferOutput<typeof eventSchema>;
+
+/** Adds one event: one line, one append, so that processes never mix their lines. Not synced: an event changes no state. */
+export function appendEvent(path: string, event: SessionEvent): void {
+  const line = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
+  try {
+    const fd = openSync(path, "a", 0o600);
+    try {
+      writeSync(fd, line);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw homeError(cause, path);
+  }
+}
+
+/** What events.jsonl says, and how many of its lines could not be read. */
+export interface EventLog {
+  readonly events: readonly SessionEvent[];
+  readonly damagedLines: number;
+}
+
+/** Reads events.jsonl; a session without one has no events. A line that a crash left unfinished costs that line alone. */
+export function readEvents(path: string): EventLog {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return { events: [], damagedLines: 0 };
+    throw homeError(cause, path);
+  }
+  const events: SessionEvent[] = [];
+  let damagedLines = 0;
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const event = readLine(line);
+    if (event !== undefined) events.push(event);
+    if (event === undefined || !line.startsWith(LINE_START)) damagedLines += 1;
+  }
+  return { events, damagedLines };
+}
+
+const LINE_START = '{"at":';
+
+/** A torn line has no end of its own, so the next one stands behind it in the same line and is found by how lines begin. */
+function readLine(line: string): SessionEvent | undefined {
+  for (let from = 0; from !== -1; from = line.indexOf(LINE_START, from + 1)) {
+    const event = parseEvent(line.slice(from));
+    if (event !== undefined) return event;
+  }
+  return undefined;
+}
+
+function parseEvent(text: string): SessionEvent | undefined {
+  try {
+    const read = v.safeParse(eventSchema, JSON.parse(text));
+    return read.success ? read.output : undefined;
+  } catch {
+    // Torn, or of another writer; the caller counts it.
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+import { posix } from "node:path";
+import type { Options, RuntimeSession } from "../runtimes/contract.ts";
+import { closeSession } from "./close.ts";
+import type { SessionMeta } from "./meta.ts";
+import { type RecordedCommand, runCommand } from "./run-command.ts";
+import type { Session, Surroundings } from "./session.ts";
+import type { SessionFolder } from "./store.ts";
+
+/** What `liveSession` puts together. */
+export interface SessionParts {
+  readonly folder: SessionFolder;
+  readonly meta: SessionMeta;
+  readonly options: Options;
+  readonly runtime: RuntimeSession;
+  /** The folder that commands start in, relative to the workspace. */
+  readonly subfolder: string;
+}
+
+/** A session whose record this process may replace when it holds the lock. */
+export interface LiveSession extends Session {
+  meta: SessionMeta;
+}
+
+/** The session of an opened or attached runtime. */
+export function liveSession(around: Surroundings, parts: SessionParts): LiveSession {
+  const commands = new Set<RecordedCommand>();
+  const flush = () => {
+    for (const command of commands) command.flush();
+  };
+  const session: LiveSession = {
+    ...around,
+    id: parts.folder.id,
+    folder: parts.folder,
+    meta: parts.meta,
+    options: parts.options,
+    runtime: parts.runtime,
+    startFolder: posix.join(parts.runtime.paths.workspace, parts.subfolder),
+    async run(command, options) {
+      const running = await runCommand(session, command, options);
+      commands.add(running);
+      return running;
+    },
+    close(options) {
+      flush();
+      return closeSession(session, options);
+    },
+    async detach() {
+      flush();
+      await parts.runtime.detach();
+    },
+  };
+  return session;
+}

@@ -1,0 +1,179 @@
+import type { OpenContext, Options, Owner, Progress, RuntimeId, RuntimeSession } from "../runtimes/contract.ts";
+import { loadRuntime } from "../runtimes/factory.ts";
+import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { toReferences } from "../spec/references.ts";
+import type { Env, Resolved } from "../spec/resolve.ts";
+import { openHome } from "./home.ts";
+import { hostTree } from "./host-tree.ts";
+import { liveSession } from "./live-session.ts";
+import { takeLock } from "./lock.ts";
+import { FORMAT_VERSION, GLUE_VERSION, type SessionMeta } from "./meta.ts";
+import { currentOwner, machineFacts } from "./owner.ts";
+import { type Changes, logState, recordState } from "./record.ts";
+import { fallbackOf, modeOf } from "./runtime-options.ts";
+import type { Session, Surroundings, Voice } from "./session.ts";
+import { prepareStage } from "./stage-hook.ts";
+import { makeSessionFolder, type SessionFolder } from "./store.ts";
+
+/** What a session is opened with. */
+export interface OpenRequest {
+  readonly resolved: Resolved;
+  /** Where the caller stands. Absolute. */
+  readonly cwd: string;
+  /** Left out: what the runtime and its options say; `copy` is what `--copy` asks for. */
+  readonly mode?: "direct" | "copy";
+  /** `process`: ends with this process. `open`: outlives it. */
+  readonly kind: Owner["kind"];
+  readonly name?: string;
+  readonly voice: Voice;
+  readonly progress: Progress;
+  /** Aborts the opening; nothing of it is left behind. */
+  readonly signal?: AbortSignal;
+  /** Names the home; `process.env` where it is left out. */
+  readonly env?: Env;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** One attempt to open a session on one runtime. */
+interface Attempt {
+  readonly request: OpenRequest;
+  readonly around: Surroundings;
+  readonly folder: SessionFolder;
+  readonly context: OpenContext;
+  readonly options: Options;
+}
+
+/**
+ * Opens a session: records what is about to be created, creates it, and brings the tree in where the session works on a copy. The
+ * record is on the disk before anything is asked for, so whatever happens to this process, another one finds what it left.
+ */
+export async function openSession(request: OpenRequest): Promise<Session> {
+  const { voice, progress, signal } = request;
+  const tree = hostTree(request.cwd);
+  const home = openHome(request.env);
+  const around: Surroundings = { home, facts: machineFacts(home.root), voice, progress, now: request.now ?? Date.now };
+  const { options } = request.resolved;
+  const folder = makeSessionFolder(home, around.now());
+  const lock = await takeLock({ path: folder.lock, doing: "opening the session", facts: around.facts, waitMs: 0 });
+  try {
+    const context: OpenContext = {
+      sessionId: folder.id,
+      owner: currentOwner(request.kind, around.facts),
+      tree,
+      mode: request.mode ?? modeOf(options.runtime, options),
+      sessionDir: folder.path,
+      progress,
+      ...(signal === undefined ? {} : { signal }),
+    };
+    return await openOrFallBack({ request, around, folder, context, options });
+  } finally {
+    lock.release();
+  }
+}
+
+/** Another runtime takes over only where nothing listens and the options allow it: every other failure is the user's to see. */
+async function openOrFallBack(attempt: Attempt): Promise<Session> {
+  const { options, around } = attempt;
+  const wanted = options.runtime;
+  try {
+    return await openOn(wanted, attempt);
+  } catch (error) {
+    const fallback = isGlueError(error, "runtimeNotListening") ? fallbackOf(wanted, options) : undefined;
+    if (fallback === undefined || !(error instanceof GlueError)) throw error;
+    around.voice.warn(
+      `${error.message} NOT in ${wanted}: this runs on the ${fallback}, because ${wanted}.fallback_to_${fallback} is true.`,
+    );
+    return await openOn(fallback, attempt);
+  }
+}
+
+async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> {
+  const { around, folder, context, options, request } = attempt;
+  const runtime = await loadRuntime(runtimeId);
+  const prepared =
+    context.mode === "direct"
+      ? undefined
+      : prepareStage({ folder, tree: context.tree, options, signal: request.signal, ...around });
+  let meta = recordState(around, folder, intentOf(attempt, runtime.plan(options, context)), "intended");
+  let opened: RuntimeSession | undefined;
+  try {
+    const live = await runtime.open(options, context);
+    opened = live;
+    meta = recordState(around, folder, meta, prepared === undefined ? "open" : "created", knownOf(live));
+    const session = liveSession(around, { folder, meta, options, runtime: live, subfolder: context.tree.subfolder });
+    if (prepared !== undefined) {
+      const stage = await prepared.stage(session);
+      session.meta = recordState(around, folder, session.meta, "open", { stage });
+    }
+    logState(around, folder, session.meta);
+    return session;
+  } catch (error) {
+    await prepared?.discard();
+    await giveUp(around, folder, meta, opened, error);
+    throw error;
+  }
+}
+
+/** The record of a session that is about to be created. */
+function intentOf({ request, around, context, options }: Attempt, handle: SessionMeta["handle"]): SessionMeta {
+  const at = new Date(around.now()).toISOString();
+  return {
+    formatVersion: FORMAT_VERSION,
+    glueVersion: GLUE_VERSION,
+    id: context.sessionId,
+    ...(request.name === undefined ? {} : { name: request.name }),
+    state: "intended",
+    createdAt: at,
+    stateAt: at,
+    requestedRuntime: options.runtime,
+    runtime: handle.runtime,
+    mode: context.mode,
+    owner: context.owner,
+    tree: { ...context.tree, outsideGitDirs: [...context.tree.outsideGitDirs] },
+    options: storedOptions(request.resolved),
+    handle,
+  };
+}
+
+function storedOptions(resolved: Resolved): SessionMeta["options"] {
+  const { values, secrets } = toReferences(resolved);
+  return JSON.parse(JSON.stringify({ values, secrets })) as SessionMeta["options"];
+}
+
+/** What is known once the sandbox exists. */
+function knownOf(opened: RuntimeSession): Changes {
+  const { handle, deadline } = opened;
+  return {
+    handle: { ...handle, data: { ...handle.data } },
+    ...(deadline === undefined ? {} : { deadline: deadline.toISOString() }),
+  };
+}
+
+/** Nothing was proven by these: the sandbox may exist, and stays on record for `prune`. */
+const MAY_HAVE_CREATED: ReadonlySet<string> = new Set(["runtimeUnreachable", "outcomeUnknown", "internal"]);
+
+/**
+ * After a failure: releases what was opened, and records whether anything can be left. A runtime that fails leaves nothing behind by
+ * contract, except where it could not know.
+ */
+async function giveUp(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
+  opened: RuntimeSession | undefined,
+  error: unknown,
+): Promise<void> {
+  const note = error instanceof Error ? error.message : String(error);
+  try {
+    if (opened !== undefined) await opened.close();
+    const unsure = opened === undefined && (!(error instanceof GlueError) || MAY_HAVE_CREATED.has(error.code));
+    recordState(around, folder, meta, unsure ? meta.state : "failed", { note });
+  } catch (second) {
+    // The first failure is the one to report; the record still says what was intended, so prune finds what is left.
+    around.voice.warn(
+      `Session ${folder.id} could not be cleaned up: ${second instanceof Error ? second.message : second}`,
+    );
+    around.voice.warn("glue prune releases what it left.");
+  }
+}

@@ -1,0 +1,66 @@
+import { appendEvent } from "./events.ts";
+import { GLUE_VERSION, type SessionMeta, type SessionState } from "./meta.ts";
+import type { Surroundings } from "./session.ts";
+import { type SessionFolder, writeMeta } from "./store.ts";
+import { isUnfinished, markFinished, markUnfinished } from "./unfinished.ts";
+
+/** What of meta.json changes together with the state. */
+export type Changes = Partial<Omit<SessionMeta, "formatVersion" | "glueVersion" | "id" | "state" | "stateAt">>;
+
+/**
+ * Records that a session enters a state, before what the state stands for is begun. Only for a holder of the session's lock.
+ * Synced to the disk where the state is one that a later process must find again after a loss of power.
+ */
+export function recordState(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
+  state: SessionState,
+  changes: Changes = {},
+): SessionMeta {
+  const next: SessionMeta = {
+    ...meta,
+    ...changes,
+    glueVersion: GLUE_VERSION,
+    state,
+    stateAt: new Date(around.now()).toISOString(),
+  };
+  if (isUnfinished(next)) markUnfinished(around.home, folder.id);
+  writeMeta(folder, next, mustLast(next));
+  if (!isUnfinished(next)) markFinished(around.home, folder.id);
+  return next;
+}
+
+/** Records a change of meta.json that is no new state. Only for a holder of the session's lock. */
+export function recordChange(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
+  changes: Changes,
+): SessionMeta {
+  const next = { ...meta, ...changes, glueVersion: GLUE_VERSION };
+  writeMeta(folder, next, true);
+  if (!isUnfinished(next)) markFinished(around.home, folder.id);
+  return next;
+}
+
+/**
+ * `intended` is what a sandbox is found by after any crash, and `captured` is what allows its release. A session of one process
+ * that works on the user's files directly has no more to tell after a loss of power than that it was begun.
+ */
+function mustLast(meta: SessionMeta): boolean {
+  if (meta.state === "intended" || meta.state === "captured") return true;
+  return meta.owner.kind === "open" || meta.mode === "copy";
+}
+
+/** Notes in the session's log that it entered a state. */
+export function logState(around: Surroundings, folder: SessionFolder, meta: SessionMeta): void {
+  const { host, boot, startOf } = around.facts;
+  appendEvent(folder.events, {
+    at: meta.stateAt,
+    type: "session",
+    state: meta.state,
+    by: { host, boot, pid: process.pid, pidStart: startOf(process.pid) ?? "unknown" },
+    ...(meta.note === undefined ? {} : { note: meta.note }),
+  });
+}
