@@ -5,6 +5,12 @@ import type { AnyCommand } from "./command.ts";
  * Each file exports its `command`.
  */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  capabilities: () => import("./capabilities.ts"),
+  "config init": () => import("./config-init.ts"),
+  "config path": () => import("./config-path.ts"),
+  "config show": () => import("./config-show.ts"),
+  "config schema": () => import("./config-schema.ts"),
+  "config validate": () => import("./config-validate.ts"),
   version: () => import("./version.ts"),
 };
 

@@ -1,7 +1,7 @@
 import { GlueError } from "../spec/glue-error.ts";
+import { nearest } from "../spec/nearest.ts";
 import type { AnyCommand } from "./command.ts";
 import { COMMANDS, GROUPS } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 
 /** What the first words of a command line ask for. */
 export type Target =

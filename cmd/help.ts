@@ -1,3 +1,4 @@
+import { wrap } from "./columns.ts";
 import type { Arg, CommandInfo } from "./command.ts";
 import { COMMANDS, GROUPS } from "./commands.ts";
 import type { Io } from "./io.ts";
@@ -96,18 +97,6 @@ function table(rows: readonly (readonly [string, string])[], io: Io): string[] {
     if (label.length > left) return [`  ${label}`, ...wrapped.map((line) => indent + line)];
     return wrapped.map((line, i) => (i === 0 ? `  ${label.padEnd(left)}  ${line}` : indent + line));
   });
-}
-
-function wrap(text: string, width: number): string[] {
-  const wrapped: string[] = [];
-  let line = "";
-  for (const word of text.split(/\s+/)) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      wrapped.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...wrapped, line];
 }
 
 function lines(all: readonly string[]): string {

@@ -1,7 +1,7 @@
 import type { ArgsDef } from "citty";
 import { GlueError } from "../spec/glue-error.ts";
+import { nearest } from "../spec/nearest.ts";
 import type { Arg, Args, CommandInfo, Value } from "./command.ts";
-import { nearest } from "./nearest.ts";
 
 /** What a command line says, before types: `values` has a property for each of the command's `args`. */
 export interface Parsed {

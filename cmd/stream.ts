@@ -3,14 +3,16 @@ import type { Io } from "./io.ts";
 
 /**
  * Passes what a command prints on to our own stdout and stderr, byte for byte, or with `--json` as JSON lines on stdout. Memory is
- * constant: the next bytes are read when the last ones are written, so a slow reader slows the command. Resolves when both streams
- * have ended; throws `outputClosed` when nobody reads stdout any more (the command then still runs: end it).
+ * constant: the next bytes are read when the last ones are written, so a slow reader slows the command. Resolves to the bytes of each
+ * when both streams have ended; throws `outputClosed` when nobody reads stdout any more (the command then still runs: end it).
  */
-export async function passOn(running: Pick<RunningCommand, "stdout" | "stderr">, io: Io): Promise<void> {
-  const pumps = io.json
-    ? [pump(running.stdout, jsonLines("stdout", io)), pump(running.stderr, jsonLines("stderr", io))]
-    : [pump(running.stdout, bytesTo(1, io)), pump(running.stderr, bytesTo(2, io))];
-  await Promise.all(pumps);
+export async function passOn(
+  running: Pick<RunningCommand, "stdout" | "stderr">,
+  io: Io,
+): Promise<{ stdout: number; stderr: number }> {
+  const [out, err] = io.json ? [jsonLines("stdout", io), jsonLines("stderr", io)] : [bytesTo(1, io), bytesTo(2, io)];
+  const [stdout, stderr] = await Promise.all([pump(running.stdout, out), pump(running.stderr, err)]);
+  return { stdout, stderr };
 }
 
 interface Sink {
@@ -18,9 +20,14 @@ interface Sink {
   end(): Promise<void>;
 }
 
-async function pump(stream: ByteStream, sink: Sink): Promise<void> {
-  for await (const bytes of stream) await sink.write(bytes);
+async function pump(stream: ByteStream, sink: Sink): Promise<number> {
+  let carried = 0;
+  for await (const bytes of stream) {
+    carried += bytes.length;
+    await sink.write(bytes);
+  }
   await sink.end();
+  return carried;
 }
 
 function bytesTo(fd: 1 | 2, io: Io): Sink {

@@ -8,6 +8,7 @@ export type ErrorCode =
   | "secretMissing"
   | "cwdInvalid"
   | "mountInvalid"
+  | "fileExists"
   | "bareRepository"
   | "runtimeNotAvailable"
   | "runtimeUnreachable"
@@ -69,6 +70,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   secretMissing: {"exit":2,"what":"A required secret is not set.","why":"The environment variable that it refers to is empty or not set.","todo":"Set the variable."},
   cwdInvalid: {"exit":2,"what":"The folder to work in cannot be used.","why":"It is missing or not a folder.","todo":"Give an existing folder with -C."},
   mountInvalid: {"exit":2,"what":"A mount cannot be used.","why":"It is relative, missing on the host, or one that would expose too much.","todo":"Correct docker.mounts."},
+  fileExists: {"exit":1,"what":"A file is in the way.","why":"A file that exists is never overwritten.","todo":"Move it away or name another."},
   bareRepository: {"exit":2,"what":"The folder is a bare repository.","why":"A bare repository has no files to work on.","todo":"Use a clone or a worktree of it."},
   runtimeNotAvailable: {"exit":125,"what":"This runtime is not part of this version.","why":"Its adapter is not in yet.","todo":"Choose another runtime; glue capabilities lists them."},
   runtimeUnreachable: {"exit":125,"what":"The runtime does not answer.","why":"Its service is down, hangs, or the network is.","todo":"Check the service and try again."},
