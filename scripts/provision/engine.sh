@@ -21,7 +21,8 @@ for pid_file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; d
   [ -z "$pid" ] || as_root kill -0 "$pid" 2>/dev/null || as_root rm -f "$pid_file"
 done
 # A session of its own and no inherited file: the engine outlives this script, and whoever waits for our output is not held up.
-as_root setsid dockerd >"$log" 2>&1 </dev/null &
+# The socket is given to the caller's group, who need not be root.
+as_root setsid dockerd --group "$(id -gn)" >"$log" 2>&1 </dev/null &
 
 waited=0
 until engine_answers; do

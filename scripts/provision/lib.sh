@@ -19,11 +19,6 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -- "$@"; fi
 }
 
-# The engine, as the caller reaches it or else as root does.
-docker_cli() {
-  if docker version >/dev/null 2>&1; then docker "$@"; else as_root docker "$@"; fi
-}
-
 engine_answers() { have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
 # The lists are fetched at most once an hour: a fresh machine has none, and old ones name files that the mirror no longer has.

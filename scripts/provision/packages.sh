@@ -3,7 +3,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-# program → Debian package
+# program, or a file that stands for a package without one → Debian package
 wanted='
 git git
 git-lfs git-lfs
@@ -14,11 +14,12 @@ docker-init docker.io
 docker-registry docker-registry
 debootstrap debootstrap
 qemu-aarch64-static qemu-user-static
+/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1 libc6-arm64-cross
 python3 python3
 zip zip
 '
 missing=$(printf '%s' "$wanted" | while read -r program package; do
-  [ -z "$program" ] || have "$program" || printf '%s\n' "$package"
+  [ -z "$program" ] || have "$program" || [ -e "$program" ] || printf '%s\n' "$package"
 done | sort -u)
 [ -z "$missing" ] && exit 0
 # One package that a mirror lacks must not keep the others away.
