@@ -1,0 +1,23 @@
+/**
+ * Ids of commands. `GLUE_COMMAND=<id>` in a process's environment marks it as part of that command's tree, and a shell finds the
+ * mark by its beginning alone: so no id may be the beginning of another, and all commands of a session begin alike.
+ */
+
+/** The variable that carries the mark. */
+export const MARK = "GLUE_COMMAND";
+
+const RANDOM_LETTERS = 10;
+const ALPHABET = "0123456789abcdefghijklmnopqrstuv";
+
+/** What the ids of all commands of one session begin with, and no other session's. Session ids hold no underscore. */
+export function commandIdPrefix(sessionId: string): string {
+  return `${sessionId}_`;
+}
+
+/** A new id of `[a-z0-9_-]`, unique without asking anybody (50 random bits), usable as a file name. */
+export function newCommandId(sessionId: string): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(RANDOM_LETTERS));
+  let letters = "";
+  for (const byte of bytes) letters += ALPHABET[byte & 31];
+  return commandIdPrefix(sessionId) + letters;
+}
