@@ -35,7 +35,6 @@ export function parseYaml(text: string, file: string): YamlSource {
     lineCounter: lines,
     uniqueKeys: true,
     prettyErrors: false,
-    logLevel: "silent",
   });
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
