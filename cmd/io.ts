@@ -78,7 +78,7 @@ export function createIo(settings: IoSettings = {}): Io {
   const progress = createProgress({
     write: writeErr,
     interactive: mayAnimate && terminal.isTTY(2) && env.TERM !== "dumb",
-    columns: () => terminal.columns(2) ?? 80,
+    columns: () => terminal.size(2)?.columns ?? 80,
   });
   const line = (text: string) => {
     progress.clear();
@@ -116,7 +116,7 @@ export function createIo(settings: IoSettings = {}): Io {
     detail: (text) => {
       if (verbose) line(paint(2, "dim", text));
     },
-    width: (fd) => terminal.columns(fd) ?? 80,
+    width: (fd) => terminal.size(fd)?.columns ?? 80,
     paint,
     progress: (event) => {
       if (!quiet) progress.report(event);

@@ -1,4 +1,6 @@
-import { fstatSync, write, writeSync } from "node:fs";
+import { fstatSync, statSync, write, writeSync } from "node:fs";
+import { devNull } from "node:os";
+import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 
 /** The three file descriptors of this process, as commands see them; tests put their own in its place. */
@@ -8,8 +10,14 @@ export interface Terminal {
   /** The same without holding up the process while a reader is slow: timers and signals go on. */
   stream(fd: 1 | 2, bytes: Uint8Array): Promise<void>;
   isTTY(fd: 0 | 1 | 2): boolean;
-  /** Columns of the terminal at `fd`, undefined where it is none. */
-  columns(fd: 1 | 2): number | undefined;
+  /** The size of the terminal at `fd`, undefined where it is none. */
+  size(fd: 0 | 1 | 2): { columns: number; rows: number } | undefined;
+  /** What stdin is: `nothing` where it is closed or /dev/null. */
+  stdinKind(): "terminal" | "data" | "nothing";
+  /** The bytes of stdin, read when they are asked for. To be called once. */
+  stdin(): ByteStream;
+  /** Passes keys on as they are pressed, Ctrl-C too, until the function that it returns is called. */
+  rawMode(): () => void;
 }
 
 /** The real one. `process.stdout` and `process.stdin` are not touched: the first touch costs 10 ms in Bun, even on a pipe. */
@@ -39,10 +47,28 @@ export const processTerminal: Terminal = {
   isTTY(fd) {
     return isCharacterDevice(fd) && tty().isatty(fd);
   },
-  columns(fd) {
+  size(fd) {
     if (!this.isTTY(fd)) return undefined;
-    const { columns } = new (tty().WriteStream)(fd);
-    return columns > 0 ? columns : undefined;
+    const { columns, rows } = new (tty().WriteStream)(fd);
+    // A terminal that was never told its size says 0.
+    return columns > 0 && rows > 0 ? { columns, rows } : undefined;
+  },
+  stdinKind() {
+    if (this.isTTY(0)) return "terminal";
+    try {
+      const stdin = fstatSync(0);
+      if (!stdin.isCharacterDevice()) return "data";
+      return stdin.rdev === statSync(devNull, { throwIfNoEntry: false })?.rdev ? "nothing" : "data";
+    } catch (error) {
+      if (errnoOf(error) === "EBADF") return "nothing";
+      throw error;
+    }
+  },
+  stdin: () => Bun.stdin.stream(),
+  rawMode() {
+    const keyboard = new (tty().ReadStream)(0);
+    keyboard.setRawMode(true);
+    return () => void keyboard.setRawMode(false);
   },
 };
 

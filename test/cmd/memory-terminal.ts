@@ -13,7 +13,10 @@ export function memoryTerminal(tty: readonly number[] = [], columns = 80): Memor
     write: (fd, bytes) => void written[fd].push(bytes.slice()),
     stream: async (fd, bytes) => void written[fd].push(bytes.slice()),
     isTTY: (fd) => tty.includes(fd),
-    columns: (fd) => (tty.includes(fd) ? columns : undefined),
+    size: (fd) => (tty.includes(fd) ? { columns, rows: 24 } : undefined),
+    stdinKind: () => (tty.includes(0) ? "terminal" : "nothing"),
+    stdin: () => new ReadableStream({ start: (controller) => controller.close() }),
+    rawMode: () => () => undefined,
     text: (fd) => Buffer.concat(written[fd]).toString(),
     bytes: (fd) => Buffer.concat(written[fd]),
   };
