@@ -79,9 +79,10 @@ export function readEvents(path: string): EventLog {
   let damagedLines = 0;
   for (const line of text.split("\n")) {
     if (line === "") continue;
-    const event = readLine(line);
+    const whole = parseEvent(line);
+    const event = whole ?? afterTorn(line);
     if (event !== undefined) events.push(event);
-    if (event === undefined || !line.startsWith(LINE_START)) damagedLines += 1;
+    if (whole === undefined) damagedLines += 1;
   }
   return { events, damagedLines };
 }
@@ -89,8 +90,8 @@ export function readEvents(path: string): EventLog {
 const LINE_START = '{"at":';
 
 /** A torn line has no end of its own, so the next one stands behind it in the same line and is found by how lines begin. */
-function readLine(line: string): SessionEvent | undefined {
-  for (let from = 0; from !== -1; from = line.indexOf(LINE_START, from + 1)) {
+function afterTorn(line: string): SessionEvent | undefined {
+  for (let from = line.indexOf(LINE_START, 1); from !== -1; from = line.indexOf(LINE_START, from + 1)) {
     const event = parseEvent(line.slice(from));
     if (event !== undefined) return event;
   }

@@ -60,8 +60,6 @@ const metaSchema = v.looseObject({
   /** The version of the glue that wrote this last. */
   glueVersion: v.string(),
   id: v.pipe(v.string(), v.check(isSessionId)),
-  /** The user's own name for it, unique among open sessions. */
-  name: v.exactOptional(v.string()),
   state: v.picklist(STATES),
   /** A sentence on how it came to a state that was not meant. */
   note: v.exactOptional(v.string()),

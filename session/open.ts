@@ -24,7 +24,6 @@ export interface OpenRequest {
   readonly mode?: "direct" | "copy";
   /** `process`: ends with this process. `open`: outlives it. */
   readonly kind: Owner["kind"];
-  readonly name?: string;
   readonly voice: Voice;
   readonly progress: Progress;
   /** Aborts the opening; nothing of it is left behind. */
@@ -122,7 +121,6 @@ function intentOf({ request, around, context, options }: Attempt, handle: Sessio
     formatVersion: FORMAT_VERSION,
     glueVersion: GLUE_VERSION,
     id: context.sessionId,
-    ...(request.name === undefined ? {} : { name: request.name }),
     state: "intended",
     createdAt: at,
     stateAt: at,

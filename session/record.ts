@@ -2,7 +2,7 @@ import { appendEvent } from "./events.ts";
 import { GLUE_VERSION, type SessionMeta, type SessionState } from "./meta.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, writeMeta } from "./store.ts";
-import { isUnfinished, markFinished, markUnfinished } from "./unfinished.ts";
+import { announce, retire } from "./unfinished.ts";
 
 /** What of meta.json changes together with the state. */
 export type Changes = Partial<Omit<SessionMeta, "formatVersion" | "glueVersion" | "id" | "state" | "stateAt">>;
@@ -25,9 +25,9 @@ export function recordState(
     state,
     stateAt: new Date(around.now()).toISOString(),
   };
-  if (isUnfinished(next)) markUnfinished(around.home, folder.id);
+  announce(around.home, next);
   writeMeta(folder, next, mustLast(next));
-  if (!isUnfinished(next)) markFinished(around.home, folder.id);
+  retire(around.home, next);
   return next;
 }
 
@@ -39,8 +39,9 @@ export function recordChange(
   changes: Changes,
 ): SessionMeta {
   const next = { ...meta, ...changes, glueVersion: GLUE_VERSION };
+  announce(around.home, next);
   writeMeta(folder, next, true);
-  if (!isUnfinished(next)) markFinished(around.home, folder.id);
+  retire(around.home, next);
   return next;
 }
 

@@ -7,23 +7,41 @@ import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
 import { readMeta, sessionFolder, sessionIds } from "./store.ts";
 
 /**
- * An index of the sessions that still matter: those that may hold a sandbox, and those that hold a change that was never landed.
- * An empty file each, so that finding them costs the same after ten thousand finished sessions. It lies in the cache: when it is
- * gone, whoever needs it first makes it again from the sessions themselves.
+ * An index of the sessions that still matter, an empty file each, so that finding them costs the same after ten thousand finished
+ * ones. It lies in the cache: when it is gone, whoever needs it first makes it again from the records. The records are what counts;
+ * an entry too many is harmless and one too few is not, so an entry is made before its record and removed after it.
  */
-export function unfinishedIds(home: Home): string[] {
+export interface Unfinished {
+  readonly id: string;
+  /** True while some process has to see it through: it runs in the session, opens or closes it. False for one that just stays. */
+  readonly busy: boolean;
+}
+
+const BUSY = ".busy";
+
+/** The sessions that may hold a sandbox, and those that hold a change that was never landed; oldest first. */
+export function listUnfinished(home: Home): Unfinished[] {
+  let names: string[];
   try {
-    return readdirSync(indexAt(home)).filter(isSessionId).sort();
+    names = readdirSync(indexAt(home));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw homeError(cause, indexAt(home));
     buildIndex(home);
-    return readdirSync(indexAt(home)).filter(isSessionId).sort();
+    names = readdirSync(indexAt(home));
   }
+  const busy = new Map<string, boolean>();
+  for (const name of names) {
+    const id = name.endsWith(BUSY) ? name.slice(0, -BUSY.length) : name;
+    if (isSessionId(id)) busy.set(id, busy.get(id) === true || name !== id);
+  }
+  return [...busy].map(([id, isBusy]) => ({ id, busy: isBusy })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Puts a session into the index. Before its meta.json says anything: an entry too many is harmless, one too few is not. */
-export function markUnfinished(home: Home, id: string): void {
-  const write = () => writeFileSync(join(indexAt(home), id), "", { mode: 0o600 });
+/** Makes the entry that a record will need. To be called before the record is written. */
+export function announce(home: Home, meta: SessionMeta): void {
+  const name = entryOf(meta);
+  if (name === undefined) return;
+  const write = () => writeFileSync(join(indexAt(home), name), "", { mode: 0o600 });
   try {
     write();
   } catch (cause) {
@@ -33,17 +51,23 @@ export function markUnfinished(home: Home, id: string): void {
   }
 }
 
-/** Takes a session out of the index once its record says that it is done with. */
-export function markFinished(home: Home, id: string): void {
-  removeIfThere(join(indexAt(home), id));
+/** Removes the entries that a record no longer needs. To be called after the record is written. */
+export function retire(home: Home, meta: SessionMeta): void {
+  const needed = entryOf(meta);
+  for (const name of [meta.id, meta.id + BUSY]) if (name !== needed) removeIfThere(join(indexAt(home), name));
 }
 
-/** Whether a session belongs into the index. */
-export function isUnfinished(meta: SessionMeta): boolean {
-  return !isFinal(meta.state) || holdsUnlandedChange(meta);
+/** Removes every entry of a session whose record is gone. */
+export function forget(home: Home, id: string): void {
+  for (const name of [id, id + BUSY]) removeIfThere(join(indexAt(home), name));
 }
 
 const indexAt = (home: Home) => join(home.cache, "unfinished");
+
+function entryOf(meta: SessionMeta): string | undefined {
+  if (isFinal(meta.state)) return holdsUnlandedChange(meta) ? meta.id : undefined;
+  return meta.state === "open" && meta.owner.kind === "open" ? meta.id : meta.id + BUSY;
+}
 
 /** Made aside and put in place whole. Of two processes that do so at once one is first, and the other's is as good as its. */
 function buildIndex(home: Home): void {
@@ -51,7 +75,10 @@ function buildIndex(home: Home): void {
   const aside = `${index}-${randomName(8)}`;
   try {
     mkdirSync(aside, { recursive: true, mode: 0o700 });
-    for (const id of sessionIds(home)) if (mayMatter(home, id)) writeFileSync(join(aside, id), "", { mode: 0o600 });
+    for (const id of sessionIds(home)) {
+      const name = entryOfRecord(home, id);
+      if (name !== undefined) writeFileSync(join(aside, name), "", { mode: 0o600 });
+    }
     renameSync(aside, index);
   } catch (cause) {
     rmSync(aside, { recursive: true, force: true });
@@ -60,11 +87,11 @@ function buildIndex(home: Home): void {
   }
 }
 
-function mayMatter(home: Home, id: string): boolean {
+function entryOfRecord(home: Home, id: string): string | undefined {
   try {
-    return isUnfinished(readMeta(sessionFolder(home, id)));
+    return entryOf(readMeta(sessionFolder(home, id)));
   } catch {
-    // A record that cannot be read may stand for a sandbox that runs: whoever lists it says what is wrong with it.
-    return true;
+    // A record that cannot be read may stand for a sandbox that runs; whoever looks closer says what is wrong with it.
+    return id + BUSY;
   }
 }

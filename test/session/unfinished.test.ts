@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import type { SessionMeta } from "../../session/meta.ts";
+import { recordState } from "../../session/record.ts";
+import { makeSessionFolder } from "../../session/store.ts";
+import { listUnfinished } from "../../session/unfinished.ts";
+import { freshHome, machineWith, metaOf, ownerOn, surroundings } from "./support.ts";
+
+const home = freshHome();
+const around = surroundings(home);
+
+function made(changes: Partial<SessionMeta>, state: SessionMeta["state"]): string {
+  const folder = makeSessionFolder(home);
+  const meta = recordState(around, folder, metaOf(folder.id, changes), "intended");
+  recordState(around, folder, meta, state);
+  return folder.id;
+}
+
+const processOwned = { owner: ownerOn(machineWith()) };
+const captured = { capture: { status: "captured", at: "2026-11-22T10:00:00.000Z" } } as const;
+
+test("the index holds what may hold a sandbox or an unlanded change, and is made again when it is gone", () => {
+  const running = made(processOwned, "open");
+  const open = made({}, "open");
+  const opening = made({}, "intended");
+  const closing = made({}, "closing");
+  const withChange = made(captured, "closed");
+  made({}, "closed");
+  made(processOwned, "failed");
+  const expected = [
+    { id: running, busy: true },
+    { id: open, busy: false },
+    { id: opening, busy: true },
+    { id: closing, busy: true },
+    { id: withChange, busy: false },
+  ].sort((a, b) => (a.id < b.id ? -1 : 1));
+  expect(listUnfinished(home)).toEqual(expected);
+  rmSync(home.cache, { recursive: true });
+  expect(listUnfinished(home)).toEqual(expected);
+  rmSync(home.cache, { recursive: true });
+  const another = made({}, "open");
+  expect(listUnfinished(home).map(({ id }) => id)).toEqual([...expected.map(({ id }) => id), another].sort());
+});
