@@ -11,7 +11,9 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "config show": () => import("./config-show.ts"),
   "config schema": () => import("./config-schema.ts"),
   "config validate": () => import("./config-validate.ts"),
+  completions: () => import("./completions.ts"),
   version: () => import("./version.ts"),
+  __complete: () => import("./complete.ts"),
 };
 
 /** First words that are no command by themselves. */

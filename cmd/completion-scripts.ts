@@ -1,0 +1,84 @@
+/** Shells that glue completes for. */
+export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
+
+/**
+ * What each shell is given: it hands its words to `glue __complete` and takes the answer, so that what is offered is decided in
+ * one place, by the binary that will be called. In an answer `:file`, `:directory` and `:command` ask the shell for its own.
+ */
+export const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], string>> = {
+  // bash breaks words at "=" and ":", so they are put together again, and what stands before the last break is cut off the reply.
+  bash: `_glue() {
+  local IFS=$'\\n' line value words=() i part current
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    part=\${COMP_WORDS[i]}
+    if ((\${#words[@]} > 0)) && [[ $part == [=:]* || \${COMP_WORDS[i-1]} == *[=:] && $i -gt 2 ]]; then
+      words[\${#words[@]}-1]+=$part
+    else
+      words+=("$part")
+    fi
+  done
+  current=\${words[\${#words[@]}-1]}
+  COMPREPLY=()
+  for line in $("\${COMP_WORDS[0]}" __complete -- "\${words[@]}" 2>/dev/null); do
+    value=\${line%%$'\\t'*}
+    case $value in
+      :file) compopt -o filenames; COMPREPLY+=($(compgen -f -- "\${current##*=}")) ;;
+      :directory) compopt -o filenames; COMPREPLY+=($(compgen -d -- "\${current##*=}")) ;;
+      :command) COMPREPLY+=($(compgen -c -- "$current")) ;;
+      *)
+        [[ $value == "$current"* ]] || continue
+        [[ $value == *= ]] && compopt -o nospace
+        if [[ $current == *[=:]* ]]; then value=\${value#"\${current%"\${current##*[=:]}"}"}; fi
+        COMPREPLY+=("$value")
+        ;;
+    esac
+  done
+}
+complete -F _glue glue
+`,
+  zsh: `#compdef glue
+_glue() {
+  local line value
+  local -a offers
+  for line in "\${(@f)$(\${words[1]} __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+    value=\${line%%$'\\t'*}
+    case $value in
+      "") ;;
+      :file) _files ;;
+      :directory) _files -/ ;;
+      :command) _command_names -e ;;
+      *) offers+=("\${value//:/\\\\:}:\${line#*$'\\t'}") ;;
+    esac
+  done
+  (( \${#offers} )) && _describe -o 'glue' offers
+}
+if [ "$funcstack[1]" = "_glue" ]; then _glue "$@"; else compdef _glue glue; fi
+`,
+  fish: `function __glue_complete
+  set -l words (commandline -opc)[2..-1] (commandline -ct)
+  for line in (glue __complete -- $words 2>/dev/null)
+    switch $line
+      case ':file*' ':directory*'
+        __fish_complete_path (commandline -ct)
+      case ':command*'
+        __fish_complete_command
+      case '*'
+        echo $line
+    end
+  end
+end
+complete -c glue -f -a '(__glue_complete)'
+`,
+  powershell: `Register-ArgumentCompleter -Native -CommandName glue -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.ToString() })
+  glue __complete -- @words $wordToComplete 2>$null | ForEach-Object {
+    $value, $description = $_ -split "\`t", 2
+    if ($value -notlike ':*' -and $value -like "$wordToComplete*") {
+      if (-not $description) { $description = $value }
+      [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $description)
+    }
+  }
+}
+`,
+};
