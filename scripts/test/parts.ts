@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ROOT } from "../build/compile.ts";
 
 /** A group of test folders that is run as one process of its own. */
 export interface Part {
   readonly name: string;
+  /** Relative to the checkout. */
   readonly folders: readonly string[];
   /** What one test may take unless it says so itself, in milliseconds. */
   readonly testTimeoutMs: number;
@@ -19,29 +20,29 @@ const slow = { testTimeoutMs: 120_000, limitMinutes: 20 };
 export const PARTS: readonly Part[] = [
   {
     name: "unit",
-    folders: ["spec", "session", "workspace", "runtimes", "cmd", "scripts"],
+    folders: ["spec", "session", "workspace", "runtimes", "cmd", "scripts"].map((folder) => `test/${folder}`),
     testTimeoutMs: 20_000,
     limitMinutes: 10,
   },
-  { name: "docker", folders: ["docker"], ...slow },
-  { name: "contract", folders: ["contract"], ...slow },
-  { name: "roundtrip", folders: ["roundtrip"], ...slow },
-  { name: "acceptance", folders: ["acceptance"], ...slow },
-  { name: "fault", folders: ["fault"], ...slow },
+  { name: "docker", folders: ["test/docker"], ...slow },
+  { name: "contract", folders: ["test/contract"], ...slow },
+  { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
+  { name: "acceptance", folders: ["test/acceptance"], ...slow },
+  { name: "fault", folders: ["test/fault"], ...slow },
   // Against the real services, with the caller's own keys.
-  { name: "live", folders: ["live"], ...slow, onlyByName: true },
+  { name: "live", folders: ["test/live"], ...slow, onlyByName: true },
 ];
 
-/** The folders of a part that are there, relative to the checkout. */
+/** The folders of a part that are there. */
 export function foldersOf(part: Part): string[] {
-  return part.folders.map((folder) => join("test", folder)).filter((folder) => existsSync(join(ROOT, folder)));
+  return part.folders.filter((folder) => existsSync(resolve(ROOT, folder)));
 }
 
-/** The test files in those folders, relative to the checkout. */
+/** The test files in those folders, relative to the checkout as the folders are. */
 export function testFilesIn(folders: readonly string[]): string[] {
   const files: string[] = [];
   for (const folder of folders) {
-    for (const file of new Bun.Glob("**/*.test.ts").scanSync(join(ROOT, folder))) files.push(join(folder, file));
+    for (const file of new Bun.Glob("**/*.test.ts").scanSync(resolve(ROOT, folder))) files.push(join(folder, file));
   }
   return files.sort();
 }

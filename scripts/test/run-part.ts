@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ROOT } from "../build/compile.ts";
 import { readJunit, type TestCase } from "./junit.ts";
 import { foldersOf, type Part, testFilesIn } from "./parts.ts";
@@ -14,7 +14,12 @@ export interface PartResult {
  * Runs a part with `bun test`, its output going to ours. Trusts the report file, not the exit status alone: code under test that calls
  * process.exit(0) ends the run with 0 and no report, and a file that cannot be loaded is in no report.
  */
-export async function runPart(part: Part, reportDir: string, extraArgs: readonly string[]): Promise<PartResult> {
+export async function runPart(
+  part: Part,
+  reportDir: string,
+  extraArgs: readonly string[],
+  output: "inherit" | "ignore" = "inherit",
+): Promise<PartResult> {
   const folders = foldersOf(part);
   const report = join(reportDir, `${part.name}.xml`);
   const run = Bun.spawn(
@@ -25,9 +30,10 @@ export async function runPart(part: Part, reportDir: string, extraArgs: readonly
       "--reporter=junit",
       `--reporter-outfile=${report}`,
       ...extraArgs,
-      ...folders.map((folder) => `./${folder}`),
+      // A path and not a filter: bun test takes a bare word as a part of a file name.
+      ...folders.map((folder) => resolve(ROOT, folder)),
     ],
-    { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], detached: true },
+    { cwd: ROOT, stdio: ["ignore", output, output], detached: true },
   );
   let late = false;
   const end = () => endGroup(run.pid);
