@@ -28,7 +28,7 @@ export function configInitText(spec: Spec): string {
 function entry(row: OptionRow, name: string, indent: string): string {
   const facts = [
     row.values === undefined ? "" : `One of ${row.values.join(", ")}.`,
-    row.default === undefined ? `Not set: ${row.unsetMeans}.` : "",
+    row.default === undefined ? `Unless set, ${row.unsetMeans}.` : "",
     `Environment: ${row.env.join(", ")}.`,
   ].filter(Boolean);
   const comment = wrap(`${row.sentence} ${facts.join(" ")}`, WIDTH - indent.length - 2).map(
