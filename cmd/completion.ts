@@ -87,7 +87,8 @@ function position(command: AnyCommand, before: readonly string[]): Position {
 
 /** The argument that a flag word names; of several letters, the last one counts. */
 function flagArg(command: AnyCommand, word: string): Arg | undefined {
-  if (word.startsWith("--")) return command.args[word.slice(2)];
+  if (word.startsWith("--"))
+    return Object.hasOwn(command.args, word.slice(2)) ? command.args[word.slice(2)] : undefined;
   const letter = word.slice(-1);
   return Object.values(command.args).find((arg) => arg.type !== "positional" && arg.alias === letter);
 }

@@ -78,12 +78,12 @@ function readLong(command: CommandInfo, word: string, next: () => string | undef
   const equals = word.indexOf("=");
   const given = equals < 0 ? word.slice(2) : word.slice(2, equals);
   const inline = equals < 0 ? undefined : word.slice(equals + 1);
-  const arg = command.args[given];
+  const arg = own(command.args, given);
   if (arg && arg.type !== "positional") {
     take(command, given, arg, `--${given}`, inline, next, words);
     return;
   }
-  const positive = given.startsWith("no-") ? command.args[given.slice(3)] : undefined;
+  const positive = given.startsWith("no-") ? own(command.args, given.slice(3)) : undefined;
   if (positive?.type === "boolean" && inline === undefined) {
     words.flags.push(`--${given}`);
     return;
@@ -156,6 +156,11 @@ function assignPositionals(
   }
   if (at < given.length) throw usage(command, `"${given[at]}" is one argument too many.`);
   return assigned;
+}
+
+/** Not what every object inherits: `--constructor` is no flag. */
+function own(args: Args, name: string): Arg | undefined {
+  return Object.hasOwn(args, name) ? args[name] : undefined;
 }
 
 function flagsOnly(args: Args): ArgsDef {

@@ -17,6 +17,8 @@ export interface ProgressOptions {
   readonly columns: () => number;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
+  /** Between two looks at the clock, in milliseconds. */
+  readonly tickMs?: number;
 }
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -67,7 +69,7 @@ export function createProgress(options: ProgressOptions): ProgressRenderer {
       if (step && step.event.what !== event.what) finish();
       step = step ? { ...step, event } : { event, since: now(), printed: undefined };
       if (timer === undefined) {
-        timer = setInterval(tick, options.interactive ? FRAME_MS : 500);
+        timer = setInterval(tick, options.tickMs ?? (options.interactive ? FRAME_MS : 500));
         // A spinner is no reason to keep the process.
         timer.unref();
       }
