@@ -1,0 +1,61 @@
+import type { Context, Entry } from "./entry.ts";
+
+const GIB = 2 ** 30;
+const ZEROS = ["head", "-c", String(GIB), "/dev/zero"];
+const IMAGE = "glue-test/debian:nogit";
+
+/** Starting glue, against starting the docker client. */
+function startUp(name: string, args: readonly string[], reach: number): Entry {
+  return {
+    name,
+    what: `glue ${args.join(" ")}`,
+    against: "docker --version",
+    pairs: 40,
+    measure: { kind: "time" },
+    reach,
+    prepare: async ({ glue }) => ({ ours: { argv: [glue, ...args] }, theirs: { argv: ["docker", "--version"] } }),
+  };
+}
+
+/** All that is measured; `bun run bench NAME…` picks some. */
+export const ENTRIES: readonly Entry[] = [
+  startUp("version", ["version"], 0.8),
+  startUp("capabilities", ["capabilities", "--json"], 1.0),
+  startUp("run-host", ["run", "-r", "host", "--", "true"], 2.0),
+  {
+    name: "stdout-docker",
+    what: "glue exec: 1 GiB of stdout from a container to wc -c",
+    against: "docker exec",
+    pairs: 5,
+    measure: { kind: "throughput", bytes: GIB },
+    reach: 0.9,
+    memory: { atMostMb: 100, stalled: true },
+    prepare: stdoutFromContainer,
+  },
+  {
+    name: "stdout-host",
+    what: "glue run -r host: 1 GiB of stdout to wc -c",
+    against: "the shell alone",
+    pairs: 7,
+    measure: { kind: "throughput", bytes: GIB },
+    reach: 0.85,
+    memory: { atMostMb: 60, stalled: true },
+    prepare: async ({ glue }) => ({
+      ours: { argv: [glue, "run", "-r", "host", "--", ...ZEROS], reader: "wc -c" },
+      theirs: { argv: ["sh", "-c", `${ZEROS.join(" ")}; exit $?`], reader: "wc -c" },
+    }),
+  },
+];
+
+/** Both sides in the same container: the one of an open session. */
+async function stdoutFromContainer({ glue, output }: Context) {
+  const session = await output([glue, "session", "start", "-r", "docker", "--set", `docker.image=${IMAGE}`]);
+  const containers = await output(["docker", "ps", "-q", "--filter", `name=${session}`]);
+  const [container] = containers.split("\n");
+  if (!container) throw new Error(`no container has the session's id ${session} in its name`);
+  return {
+    ours: { argv: [glue, "exec", "-s", session, "--", ...ZEROS], reader: "wc -c" },
+    theirs: { argv: ["docker", "exec", container, ...ZEROS], reader: "wc -c" },
+    cleanup: async () => void (await output([glue, "session", "close", session])),
+  };
+}
