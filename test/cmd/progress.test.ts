@@ -10,6 +10,7 @@ function lines() {
     interactive: false,
     columns: () => 80,
     now: () => time,
+    tickMs: 5,
   });
   const at = async (ms: number) => {
     time = ms;
