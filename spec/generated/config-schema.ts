@@ -406,7 +406,8 @@ export const CONFIG_SCHEMA: object = {
           "anyOf": [
             {
               "type": "string",
-              "minLength": 1
+              "minLength": 1,
+              "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
             },
             {
               "$ref": "#/$defs/fromEnvironment"
@@ -515,7 +516,8 @@ export const CONFIG_SCHEMA: object = {
           "anyOf": [
             {
               "type": "integer",
-              "minimum": 1
+              "minimum": 1,
+              "maximum": 86400
             },
             {
               "$ref": "#/$defs/fromEnvironment"

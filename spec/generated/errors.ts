@@ -33,6 +33,7 @@ export type ErrorCode =
   | "sessionNotFound"
   | "sessionAmbiguous"
   | "sessionClosed"
+  | "sessionOpen"
   | "sessionBusy"
   | "sessionDamaged"
   | "versionTooOld"
@@ -95,6 +96,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   sessionNotFound: {"exit":2,"what":"There is no such session.","why":"The id is wrong or the session was removed.","todo":"Run glue session list."},
   sessionAmbiguous: {"exit":2,"what":"More than one session fits.","why":"The prefix is too short, or several sessions are open for this folder.","todo":"Give more of the id with -s."},
   sessionClosed: {"exit":125,"what":"The session is closed.","why":"Its sandbox was released.","todo":"Start a new session."},
+  sessionOpen: {"exit":1,"what":"The session is still open.","why":"It may hold a sandbox and a change that exists nowhere else.","todo":"Close it first, or give --force."},
   sessionBusy: {"exit":1,"what":"Another glue process changes this session.","why":"It holds the session's lock.","todo":"Wait for it to end."},
   sessionDamaged: {"exit":1,"what":"A file of the session is damaged.","why":"It was torn or written by something else.","todo":"Run glue session show; glue session rm --force removes it."},
   versionTooOld: {"exit":1,"what":"The session was written by a newer glue.","why":"Its format is newer than this binary.","todo":"Install the version named."},

@@ -32,7 +32,7 @@ export const OPTION_SCHEMAS: Readonly<Record<OptionKey, v.GenericSchema>> = {
   "daytona.lifetime_minutes": v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   "daytona.bundle_cap_mb": v.pipe(v.number(), v.finite(), v.minValue(0)),
   "sprites.sprite_cli": v.pipe(v.string(), v.nonEmpty()),
-  "sprites.sprite_name": v.pipe(v.string(), v.nonEmpty()),
+  "sprites.sprite_name": v.pipe(v.string(), v.nonEmpty(), v.regex(new RegExp("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))),
   "sprites.delete_on_close": v.boolean(),
   "sprites.org": v.pipe(v.string(), v.nonEmpty()),
   "sprites.bundle_cap_mb": v.pipe(v.number(), v.finite(), v.minValue(0)),
@@ -40,7 +40,7 @@ export const OPTION_SCHEMAS: Readonly<Record<OptionKey, v.GenericSchema>> = {
   "modal.modal_cli": v.pipe(v.string(), v.nonEmpty()),
   "modal.app_name": v.pipe(v.string(), v.nonEmpty()),
   "modal.image": v.pipe(v.string(), v.nonEmpty()),
-  "modal.sandbox_timeout_seconds": v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  "modal.sandbox_timeout_seconds": v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(86400)),
   "modal.delete_on_close": v.boolean(),
   "modal.bundle_cap_mb": v.pipe(v.number(), v.finite(), v.minValue(0)),
 };

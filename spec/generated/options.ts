@@ -139,7 +139,7 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"daytona.lifetime_minutes","group":"daytona","env":["GLUE_DAYTONA_LIFETIME_MINUTES"],"default":10080,"required":false,"min":1,"sentence":"How long the service keeps a stopped sandbox before it deletes it by itself.","type":"integer","secret":false},
   {"key":"daytona.bundle_cap_mb","group":"daytona","env":["GLUE_DAYTONA_BUNDLE_CAP_MB"],"default":200,"required":false,"min":0,"sentence":"A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes).","type":"number","secret":false},
   {"key":"sprites.sprite_cli","group":"sprites","env":["SPRITES_CLI"],"default":"sprite","required":false,"sentence":"The `sprite` command line program, a name on PATH or a path.","type":"string","secret":false},
-  {"key":"sprites.sprite_name","group":"sprites","env":["SPRITES_NAME"],"required":false,"sentence":"A named sprite to create or resume, so that it can serve several sessions.","type":"string","secret":false,"unsetMeans":"a unique name each session"},
+  {"key":"sprites.sprite_name","group":"sprites","env":["SPRITES_NAME"],"required":false,"pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$","sentence":"A named sprite to create or resume, so that it can serve several sessions.","type":"string","secret":false,"unsetMeans":"a unique name each session","patternMeans":"a name of lower case letters, digits and hyphens, at most 63 characters"},
   {"key":"sprites.delete_on_close","group":"sprites","env":["SPRITES_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Deletes the sprite when the session closes; `false` leaves it to sleep.","type":"boolean","secret":false},
   {"key":"sprites.org","group":"sprites","env":["SPRITES_ORG"],"required":false,"sentence":"The Fly.io organization that the sprite belongs to.","type":"string","secret":false,"unsetMeans":"the one that the CLI is set to"},
   {"key":"sprites.bundle_cap_mb","group":"sprites","env":["GLUE_SPRITES_BUNDLE_CAP_MB"],"default":3,"required":false,"min":0,"sentence":"A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes).","type":"number","secret":false},
@@ -147,10 +147,10 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"modal.modal_cli","group":"modal","env":["MODAL_CLI"],"default":"modal","required":false,"sentence":"The `modal` command line program, a name on PATH or a path.","type":"string","secret":false},
   {"key":"modal.app_name","group":"modal","env":["MODAL_APP"],"default":"glue","required":false,"sentence":"The Modal App that sandboxes live in; it is made if missing.","type":"string","secret":false},
   {"key":"modal.image","group":"modal","env":["MODAL_IMAGE"],"required":false,"sentence":"The base image of the sandbox.","type":"string","secret":false,"unsetMeans":"Modal's default image"},
-  {"key":"modal.sandbox_timeout_seconds","group":"modal","env":["MODAL_SANDBOX_TIMEOUT"],"default":1800,"required":false,"min":1,"sentence":"Modal ends the sandbox after this time, whatever happens to glue.","type":"integer","secret":false},
+  {"key":"modal.sandbox_timeout_seconds","group":"modal","env":["MODAL_SANDBOX_TIMEOUT"],"default":1800,"required":false,"min":1,"max":86400,"sentence":"Modal ends the sandbox after this time, whatever happens to glue.","type":"integer","secret":false},
   {"key":"modal.delete_on_close","group":"modal","env":["MODAL_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Terminates the sandbox when the session closes; `false` leaves it to its timeout.","type":"boolean","secret":false},
   {"key":"modal.bundle_cap_mb","group":"modal","env":["GLUE_MODAL_BUNDLE_CAP_MB"],"default":30,"required":false,"min":0,"sentence":"A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes).","type":"number","secret":false},
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "a36e5bb6f2fe7af1";
+export const OPTIONS_FINGERPRINT = "d815df328940c276";

@@ -258,9 +258,8 @@ describe("a mistake in a declaration is told with its file, line and column", ()
   for (const [name, file, edit, at, message] of cases) {
     test(name, () => {
       const root = project({ [file]: edit });
-      const attempt = () => run(root);
-      expect(attempt).toThrow(message);
-      expect(attempt).toThrow(`spec/${file}:${place(root, file, at)}: `);
+      expect(() => run(root)).toThrow(`spec/${file}:${place(root, file, at)}: `);
+      expect(() => run(root)).toThrow(message);
     });
   }
 
