@@ -1,0 +1,290 @@
+# Captures a workspace from inside the sandbox with the git that is there; capture-script.ts says what it gets and what it prints.
+# POSIX sh with git, sed, awk, tr and the small tools. Nothing of the workspace is written: not its files, not its .git.
+#
+#   GLUE_GIT     glue's own git directory, holding the base        GLUE_BASE    the commit that the session started from
+#   GLUE_TREE    the top of the workspace                          GLUE_SHA256  1 where the repository counts in SHA-256
+#   GLUE_CAP     bytes of new untracked content that may come      GLUE_INLINE  largest pack that is printed, in bytes
+set -u
+umask 077
+glue_home=${HOME:-/} glue_xdg=${XDG_CONFIG_HOME:-${HOME:-}/.config}
+for glue_name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$glue_name"; done
+LC_ALL=C HOME=$GLUE_GIT XDG_CONFIG_HOME=$GLUE_GIT
+GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1
+GIT_NO_LAZY_FETCH=1 GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=none
+GIT_AUTHOR_NAME=$GLUE_NAME GIT_AUTHOR_EMAIL=$GLUE_EMAIL GIT_COMMITTER_NAME=$GLUE_NAME GIT_COMMITTER_EMAIL=$GLUE_EMAIL
+export LC_ALL HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL GIT_ATTR_NOSYSTEM GIT_OPTIONAL_LOCKS GIT_NO_REPLACE_OBJECTS
+export GIT_NO_LAZY_FETCH GIT_TERMINAL_PROMPT GIT_ALLOW_PROTOCOL GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+
+# Scratch of this run alone: what a killed capture still has under way cannot get between.
+rm -rf "$GLUE_GIT"/capture.*
+tmp=$GLUE_GIT/capture.$$
+mkdir "$tmp" || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM HUP
+
+fail() {
+  printf 'fail %s\n' "$*"
+  exit 3
+}
+warn() { printf 'warn %s\n' "$*" >>"$tmp/said"; }
+: >"$tmp/said"
+
+# git on glue's own directory. Every setting that could run a program or change a byte is named here.
+own() {
+  git --git-dir="$GLUE_GIT" --work-tree="$GLUE_TREE" -c core.bare=false -c core.hooksPath=/dev/null -c core.fsmonitor=false \
+    -c core.autocrlf=false -c core.untrackedCache=false -c core.splitIndex=false -c core.trustctime=true -c core.checkStat=default \
+    -c core.excludesFile="$tmp/ignore" -c core.quotePath=true -c gc.auto=0 -c commit.gpgSign=false -c safe.directory='*' \
+    -c advice.addEmbeddedRepo=false -c advice.addIgnoredFile=false "$@"
+}
+# The same, and the workspace's objects can be read as well. Only for reading: git does not write what it can already see.
+both() { GIT_ALTERNATE_OBJECT_DIRECTORIES=$borrowed own "$@"; }
+# git on the workspace's refs and objects, without its configuration.
+view() {
+  GIT_ALTERNATE_OBJECT_DIRECTORIES=$own_objects git --git-dir="$GLUE_GIT/view" -c core.hooksPath=/dev/null -c core.fsmonitor=false "$@"
+}
+# An object folder as git reads it from the environment, where a colon separates and a quote protects.
+quoted() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
+# A NUL-separated list as lines, newlines in names as \001, and back.
+lines() { tr '\n\000' '\001\n'; }
+unlines() { tr '\001\n' '\n\000'; }
+
+# --- what is asked: three sections of stdin, each ended by a line with a dot ---
+read_section() {
+  while IFS= read -r line; do
+    [ "$line" = . ] && return 0
+    printf '%s\n' "${line#?}"
+  done
+  return 1
+}
+{ read_section >"$tmp/have" && read_section >"$tmp/included" && read_section >"$tmp/ignore"; } || fail internal the request was cut short
+
+# --- the workspace's .git: read, never relied on ---
+state=missing dot=$GLUE_TREE/.git
+if [ -f "$dot" ]; then
+  IFS= read -r line <"$dot"
+  dot=${line#gitdir: }
+  case $dot in /*) ;; *) dot=$GLUE_TREE/$dot ;; esac
+fi
+common=$dot
+if [ -f "$dot/commondir" ] && IFS= read -r line <"$dot/commondir"; then
+  case $line in /*) common=$line ;; *) common=$dot/$line ;; esac
+fi
+own_objects=$(quoted "$GLUE_GIT/objects") borrowed= head= headref=none
+if [ -d "$dot" ] || [ -L "$GLUE_TREE/.git" ]; then
+  state=broken
+  rm -rf "$GLUE_GIT/view" && mkdir "$GLUE_GIT/view"
+  for name in refs packed-refs objects; do ln -s "$common/$name" "$GLUE_GIT/view/$name"; done
+  for name in "$dot"/sharedindex.*; do [ -e "$name" ] && ln -s "$name" "$GLUE_GIT/view/"; done
+  format='[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n'
+  [ "$GLUE_SHA256" = 1 ] && format="$format\tobjectFormat = sha256\n"
+  if [ -d "$common/reftable" ]; then
+    ln -s "$common/reftable" "$GLUE_GIT/view/reftable"
+    format="$format\trefStorage = reftable\n"
+  fi
+  # shellcheck disable=SC2059 # the escapes are ours
+  printf "$format" >"$GLUE_GIT/view/config"
+  if [ -r "$dot/HEAD" ] && IFS= read -r line <"$dot/HEAD"; then
+    printf '%s\n' "$line" >"$GLUE_GIT/view/HEAD"
+    if view for-each-ref --format='%(objectname) %(refname)' >"$tmp/refs.all" 2>"$tmp/err"; then
+      state=ok borrowed=$(quoted "$common/objects")
+      while IFS= read -r broken; do warn "$broken"; done <"$tmp/err"
+      case $line in ref:*) headref=${line#ref: } ;; *) headref=detached ;; esac
+      head=$(view rev-parse -q --verify 'HEAD^{commit}' 2>"$tmp/err") || head=
+    fi
+  fi
+fi
+
+# The state that the last capture left: the tree that the private index was seeded with, its commit, and what that consisted of.
+seed=$(own rev-parse -q --verify "$GLUE_BASE^{tree}" 2>"$tmp/err") || fail noBase "$GLUE_BASE is not in $GLUE_GIT"
+last= last_tree= last_parent=$GLUE_BASE
+[ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent <"$GLUE_GIT/glue-state"
+
+refs=$tmp/refs
+case $state in
+  ok)
+    # Remote-tracking refs are not the session's work; what a branch took from them comes with the branch.
+    sed -e '/ refs\/remotes\//d' -e '/ refs\/glue\//d' -e '/ refs\/bisect\//d' "$tmp/refs.all" >"$refs"
+    # Work that no ref holds: older stashes, and what an unfinished merge, pick, revert or rebase still needs.
+    if [ -r "$common/logs/refs/stash" ]; then
+      awk '{ printf "%s refs/glue/stash/%d\n", $2, NR }' "$common/logs/refs/stash" >>"$refs"
+    fi
+    for name in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD REBASE_HEAD rebase-merge/autostash rebase-apply/autostash; do
+      [ -r "$dot/$name" ] || continue
+      awk -v name="${name##*/}" '/^[0-9a-f]+$/ { printf "%s refs/glue/pending/%s-%d\n", $1, name, NR }' "$dot/$name" >>"$refs"
+    done
+    number=0
+    for name in "$common"/worktrees/*/HEAD; do
+      [ -r "$name" ] && IFS= read -r line <"$name" || continue
+      number=$((number + 1))
+      case $line in ref:*) ;; *) printf '%s refs/glue/worktrees/%d\n' "$line" "$number" >>"$refs" ;; esac
+    done
+    # Where an unborn branch is checked out, the work continues the base.
+    parent=${head:-$GLUE_BASE}
+    ;;
+  *)
+    # Deleted or broken: what was captured before stays captured.
+    [ -r "$GLUE_GIT/glue-refs" ] && cat "$GLUE_GIT/glue-refs" >"$refs"
+    [ -e "$refs" ] || : >"$refs"
+    parent=$last_parent
+    ;;
+esac
+
+# A history that was fetched shallow has borders of its own.
+if [ "$state" = ok ] && [ -s "$common/shallow" ]; then
+  cat "$GLUE_GIT/shallow" "$common/shallow" 2>"$tmp/err" | sort -u >"$tmp/shallow"
+  GIT_SHALLOW_FILE=$tmp/shallow
+  export GIT_SHALLOW_FILE
+fi
+
+# --- which files are ignored: as git status says it inside ---
+for name in "$common/info/exclude" "$glue_xdg/git/ignore"; do [ -r "$name" ] && cat "$name" >>"$tmp/ignore" && echo >>"$tmp/ignore"; done
+if grep -qis excludesfile "$common/config" "$glue_home/.gitconfig" "$glue_xdg/git/config" /etc/gitconfig; then
+  name=$(cd "$GLUE_TREE" && unset GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL && HOME=$glue_home XDG_CONFIG_HOME=$glue_xdg git -c safe.directory='*' config --path --get core.excludesFile 2>"$tmp/err")
+  [ -n "$name" ] && [ -r "$name" ] && cat "$name" >>"$tmp/ignore"
+fi
+
+# --- the private index: seeded with what the workspace's own index tracks, never a copy of it, because its stat cache vouches for
+# converted, assumed and racy content ---
+index=$GLUE_GIT/index
+GIT_INDEX_FILE=$tmp/index
+export GIT_INDEX_FILE
+[ -e "$index" ] && { cp -p "$index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"; }
+[ -e "$tmp/index" ] || own read-tree "$seed" || fail git cannot read the base
+theirs_tree() {
+  if GIT_INDEX_FILE=$dot/index view ls-files -s -z >"$tmp/list" 2>"$tmp/err"; then
+    GIT_INDEX_FILE=$tmp/theirs
+    own update-index -z --index-info <"$tmp/list" || return 1
+    own diff --name-only --diff-filter=U -z >"$tmp/list" && [ -s "$tmp/list" ] && own update-index --add --remove -z --stdin <"$tmp/list"
+    if [ -s "$tmp/included" ]; then
+      own ls-files -c -i -X "$tmp/included" -z >"$tmp/list" && own update-index --force-remove -z --stdin <"$tmp/list"
+    fi
+    own write-tree --missing-ok
+  elif [ -n "$head" ]; then
+    both rev-parse "$head^{tree}"
+  else
+    return 1
+  fi
+}
+if [ "$state" = ok ]; then
+  if [ ! -e "$dot/index" ] || ! GIT_INDEX_FILE=$dot/index view diff-index --cached --quiet "$seed" 2>"$tmp/err"; then
+    if theirs=$(theirs_tree 2>"$tmp/err") && both read-tree -i -m "$theirs" 2>"$tmp/err"; then
+      seed=$theirs
+    else
+      warn "what the workspace tracks could not be read: $(head -n 1 "$tmp/err")"
+    fi
+  fi
+  if [ -e "$dot/info/sparse-checkout" ]; then
+    # Not on disk on purpose is no deletion.
+    GIT_INDEX_FILE=$dot/index view ls-files -t -z 2>"$tmp/err" | lines | sed -n 's/^S //p' >"$tmp/list"
+    while IFS= read -r name; do
+      [ -e "$GLUE_TREE/$name" ] || [ -L "$GLUE_TREE/$name" ] || printf '%s\n' "$name"
+    done <"$tmp/list" | unlines | own update-index --skip-worktree -z --stdin 2>"$tmp/err"
+  fi
+fi
+# Since the seed: what came back although ignored is tracked again, what is ignored by now was never tracked.
+both diff-index --cached --diff-filter=AD --name-only -z "$seed" >"$tmp/list" || fail git cannot compare with the seed
+if [ -s "$tmp/list" ]; then
+  own update-index --add --remove --replace -z --stdin <"$tmp/list" 2>"$tmp/err"
+  both diff-index --cached --diff-filter=A --name-only -z "$seed" | own check-ignore --no-index -z --stdin >"$tmp/list"
+  [ -s "$tmp/list" ] && own update-index --force-remove -z --stdin <"$tmp/list"
+fi
+
+# --- add until nothing more changes, at most three times ---
+others() { own ls-files -o -z -X "$tmp/included" --exclude-standard >"$tmp/others" 2>"$tmp/others.err"; }
+in_tree() { (cd "$GLUE_TREE" && "$@"); }
+check_size() {
+  lines <"$tmp/others" | sed '/\/$/d' | unlines >"$tmp/list"
+  [ -s "$tmp/list" ] || return 0
+  in_tree xargs -0 ls -lnd -- <"$tmp/list" 2>"$tmp/err" | awk -v cap="$GLUE_CAP" '
+    /^-/ { size = $5; all += size; sub(/^([^ ]+ +){8}/, ""); top = $0; if (i = index(top, "/")) top = substr(top, 1, i); sum[top] += size }
+    END { if (all > cap) { printf "large %.0f total\n", all; for (name in sum) printf "large %.0f %s\n", sum[name], name } }' >"$tmp/large"
+  [ -s "$tmp/large" ] || return 0
+  sort -k2,2rn "$tmp/large" | head -n 12
+  fail tooLarge
+}
+passes=0 quiescent=0
+while [ "$passes" -lt 3 ]; do
+  passes=$((passes + 1))
+  own add -u --ignore-errors 2>"$tmp/add.err" || :
+  others
+  if [ -s "$tmp/others" ]; then
+    check_size
+    lines <"$tmp/others" | sed '/\/$/d' | unlines | own update-index --add --remove --replace -z --stdin 2>"$tmp/others.add"
+  fi
+  others
+  if [ ! -s "$tmp/others" ] && [ ! -s "$tmp/add.err" ] && own diff-files --quiet 2>"$tmp/diff.err" && [ ! -s "$tmp/diff.err" ]; then
+    quiescent=1
+    break
+  fi
+done
+if [ "$quiescent" = 0 ]; then
+  # Either it moves, or something cannot be read. A tracked path that cannot be read must not pass for an unchanged or a deleted one.
+  grep -v '^warning: ' "$tmp/add.err" | grep -E 'Permission denied|Input/output error|can only add|Too many levels|Stale file|not supported' | head -n 5 >"$tmp/bad"
+  if [ -s "$tmp/bad" ]; then
+    sed 's/^/unreadable /' "$tmp/bad"
+    fail unreadable
+  fi
+  lines <"$tmp/others" | head -n 100 | sed -e '/\/$/s/^/nested /' -e '/\/$/!s/^/left /'
+fi
+grep "could not open directory" "$tmp/others.err" | head -n 100 | sed 's/^warning: could not open directory /leftdir /'
+
+tree=$(own write-tree 2>"$tmp/err") || { cat "$tmp/err" >&2; fail git write-tree; }
+
+# --- the last commit, only where the tree differs from the one that was committed inside ---
+parent_tree=$(both rev-parse -q --verify "$parent^{tree}" 2>"$tmp/err") || {
+  warn "the commit that is checked out is damaged: $parent"
+  parent=$GLUE_BASE parent_tree=$(own rev-parse "$GLUE_BASE^{tree}")
+}
+if [ "$tree" = "$parent_tree" ]; then
+  final=$parent
+elif [ "$tree" = "$last_tree" ] && [ "$parent" = "$last_parent" ]; then
+  final=$last
+else
+  final=$(printf '%s\n' "$GLUE_MESSAGE" | both commit-tree "$tree" -p "$parent" 2>"$tmp/err") || { cat "$tmp/err" >&2; fail git commit-tree; }
+fi
+
+# --- what is new, as a pack ---
+make_pack() {
+  { printf '%s\n' "$final"; sed 's/ .*//' "$refs"; sed 's/^/^/' "$tmp/have"; printf '^%s\n' "$GLUE_BASE"; } |
+    both pack-objects --revs --thin --stdout --delta-base-offset -q >"$tmp/pack" 2>"$tmp/err"
+}
+whole() { both rev-list --objects --quiet "$1" "^$GLUE_BASE" 2>"$tmp/err"; }
+if ! make_pack; then
+  # Something is damaged, or is not here any more: find out what, and take all the rest.
+  while read -r id; do whole "$id" && printf '%s\n' "$id"; done <"$tmp/have" >"$tmp/list"
+  mv "$tmp/list" "$tmp/have"
+  while read -r id name; do
+    if whole "$id"; then printf '%s %s\n' "$id" "$name"; else warn "$name points to a damaged history ($id)"; fi
+  done <"$refs" >"$tmp/list"
+  mv "$tmp/list" "$refs"
+  if ! whole "$final"; then
+    warn "the history that is checked out is damaged: $parent"
+    parent=$GLUE_BASE
+    final=$(printf '%s\n' "$GLUE_MESSAGE" | own commit-tree "$tree" -p "$parent" 2>"$tmp/err") || { cat "$tmp/err" >&2; fail git commit-tree; }
+  fi
+  make_pack || { cat "$tmp/err" >&2; fail git pack-objects; }
+fi
+size=$(wc -c <"$tmp/pack")
+size=$((size))
+
+# What came from the workspace's own objects is kept here too: its .git may be gone the next time.
+if ! cmp -s "$refs" "$GLUE_GIT/glue-refs" || [ "$parent" != "$last_parent" ]; then
+  if [ "$size" -le 1000000 ]; then own unpack-objects -q <"$tmp/pack"; else own index-pack --stdin --fix-thin <"$tmp/pack" >"$tmp/list"; fi 2>"$tmp/err" ||
+    { cat "$tmp/err" >&2; fail git cannot keep what was captured; }
+  cp "$refs" "$tmp/refs.new" && mv "$tmp/refs.new" "$GLUE_GIT/glue-refs"
+fi
+if [ "$final" != "$last" ]; then own update-ref refs/glue/captured "$final" 2>"$tmp/err" || { cat "$tmp/err" >&2; fail git update-ref; }; fi
+mv "$tmp/index" "$index" && printf '%s %s %s %s\n' "$seed" "$final" "$tree" "$parent" >"$tmp/state" && mv "$tmp/state" "$GLUE_GIT/glue-state" ||
+  fail noSpace cannot write to "$GLUE_GIT"
+
+cat "$tmp/said"
+printf 'tree %s\nhead %s\nparent %s\nheadref %s\ngit %s\npasses %d\nquiescent %d\n' "$tree" "$final" "$parent" "$headref" "$state" "$passes" "$quiescent"
+sed 's/^/ref /' "$refs"
+[ -s "$tmp/shallow" ] && sed 's/^/shallow /' "$tmp/shallow"
+if [ "$size" -le "$GLUE_INLINE" ]; then
+  printf 'pack %d\nend\n' "$size"
+  cat "$tmp/pack"
+else
+  mv "$tmp/pack" "$GLUE_GIT/glue-pack" || fail noSpace cannot write to "$GLUE_GIT"
+  printf 'pack %d file\nend\n' "$size"
+fi

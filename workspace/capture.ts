@@ -1,0 +1,249 @@
+/** Brings what changed in a sandbox since the base back to the host, as files of the session. */
+import { join } from "node:path";
+import type { CommandExecutor, Progress, Workspace } from "../runtimes/contract.ts";
+import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { splitNul } from "./bytes.ts";
+import { bundleHead } from "./capture-bundle.ts";
+import { askSandbox, type CapturedRef, type SandboxState } from "./capture-script.ts";
+import {
+  addBorders,
+  addPack,
+  borderRefs,
+  CAPTURE_FILES,
+  healStore,
+  isWhole,
+  openStore,
+  type Store,
+  type StorePlace,
+  treeOf,
+} from "./capture-store.ts";
+import { removeDurably, writeDurably } from "./durable-file.ts";
+import { git, gitStream } from "./git.ts";
+import { REFS } from "./layout.ts";
+import { type CommitLine, commitsSince, MBOX_CAP_BYTES, writeMbox } from "./mbox.ts";
+
+/** What a capture needs of a sandbox. */
+export interface CaptureSource {
+  readonly executor: CommandExecutor;
+  readonly workspace: Workspace;
+}
+
+export interface CaptureRequest extends StorePlace {
+  readonly runtimeId: string;
+  readonly sandboxId: string;
+  /** Bytes of untracked content that may come back without asking. */
+  readonly capBytes: number;
+  readonly now: Date;
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress;
+}
+
+/** The contents of `runtime.mbox.meta.json`. */
+export interface CaptureFacts {
+  readonly runtime_id: string;
+  readonly sandbox_id: string;
+  /** The base commit. */
+  readonly bootstrap_sha: string;
+  readonly remote_url: string | null;
+  /** Where commands started inside. */
+  readonly runtime_cwd: string;
+  readonly format: "format-patch";
+  /** ISO 8601, UTC. */
+  readonly captured_at: string;
+  /** Of the whole mbox, in bytes. */
+  readonly size_bytes: number;
+  readonly truncated: boolean;
+  readonly truncation_cap_bytes: number;
+  readonly base_tree: string;
+  readonly head_tree: string;
+  readonly commits: number;
+  readonly files_changed: number;
+  /** Whether a plain `git am` on the base makes the same commits but for committer and id. */
+  readonly mbox_exact: boolean;
+  /** Whether the commits can be landed with the ids they have. */
+  readonly ids_kept: boolean;
+  /** False where files still changed while they were read. */
+  readonly quiescent: boolean;
+}
+
+export type CaptureResult = (
+  | { readonly status: "nothing" }
+  | {
+      readonly status: "captured";
+      readonly head: string;
+      readonly refs: readonly CapturedRef[];
+      readonly facts: CaptureFacts;
+    }
+) & {
+  /** The tree in the sandbox, which is the tree here: the objects prove it. */
+  readonly tree: string;
+  /** Bytes that came over. */
+  readonly bytes: number;
+  /** For people: what was left out or looked damaged, a sentence each. */
+  readonly warnings: readonly string[];
+};
+
+/**
+ * Captures, once. Repeatable: only what is new since the last capture comes over. Nothing in the sandbox changes but glue's own
+ * git directory. When this resolves, the files are on the disk; when it rejects, those of the last capture are as they were.
+ * `captureFailed`, `captureTooLarge`, `cancelled`, and whatever the ports throw when the sandbox is not to be reached.
+ */
+export async function capture(source: CaptureSource, request: CaptureRequest): Promise<CaptureResult> {
+  try {
+    return await attempt(source, request, await openStore(request));
+  } catch (error) {
+    if (!isGlueError(error, "gitFailed") && !isGlueError(error, "sessionDamaged")) throw error;
+  }
+  // What this machine kept of the base or of earlier captures is damaged: once more, with nothing but base.bundle to stand on.
+  return await attempt(source, request, await healStore(request, { keepChange: false }));
+}
+
+async function attempt(source: CaptureSource, request: CaptureRequest, store: Store): Promise<CaptureResult> {
+  const have = [...new Set((store.bundle?.refs ?? []).map((ref) => ref.id))];
+  const state = await askSandbox(source.executor, { ...request, have });
+  const common = { tree: state.tree, bytes: state.packSize, warnings: warningsOf(state) };
+  if (isNothing(store, state)) {
+    removeDurably(request.sessionDir, Object.values(CAPTURE_FILES));
+    return { status: "nothing", ...common };
+  }
+  const pack = await fetchPack(source, state, request);
+  await fill(store, state, pack, have);
+  const refs = [{ id: state.head, name: REFS.captured }, ...borderRefs(borders(store, state)), ...state.refs];
+  await writeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
+  if (typeof state.pack === "string") await source.workspace.remove(state.pack);
+  const facts = await describe(store, request, state);
+  return { status: "captured", head: state.head, refs: state.refs, facts, ...common };
+}
+
+/** No commit and no file that the base has not; a branch or tag of another name for the base itself is no content. */
+function isNothing(store: Store, state: SandboxState): boolean {
+  return state.head === store.base.commit && state.refs.every((ref) => ref.id === store.base.commit);
+}
+
+function borders(store: Store, state: SandboxState): string[] {
+  return state.shallow.filter((id) => id !== store.base.commit);
+}
+
+/** The pack as bytes, or as a file here. */
+async function fetchPack(
+  source: CaptureSource,
+  state: SandboxState,
+  request: CaptureRequest,
+): Promise<Uint8Array | Blob> {
+  if (typeof state.pack !== "string") return state.pack;
+  const path = join(request.gitDir, "incoming.pack");
+  let done = 0;
+  async function* counted(bytes: AsyncIterable<Uint8Array>) {
+    for await (const chunk of bytes) {
+      done += chunk.length;
+      request.progress?.({ what: "bringing the change back", done, total: state.packSize, unit: "bytes" });
+      yield chunk;
+    }
+  }
+  await writeDurably(path, [counted(await source.workspace.download(state.pack))]);
+  if (done === state.packSize) return Bun.file(path);
+  throw new GlueError("transferFailed", `${done} of ${state.packSize} bytes of the change arrived.`, {
+    retryable: true,
+  });
+}
+
+/** Puts the pack into the store and proves that it makes the state whole: every object hashed, every one there, the same tree. */
+async function fill(
+  store: Store,
+  state: SandboxState,
+  pack: Uint8Array | Blob,
+  have: readonly string[],
+): Promise<void> {
+  await addPack(store.options, pack);
+  addBorders(store, borders(store, state));
+  const tips = [state.head, ...state.refs.map((ref) => ref.id)];
+  const [whole, tree] = await Promise.all([
+    isWhole(store.options, tips, [store.base.commit, ...have]),
+    treeOf(store.options, state.head),
+  ]);
+  if (!whole) throw new GlueError("gitFailed", "What came back from the sandbox is not whole: objects are missing.");
+  if (tree !== state.tree) {
+    throw new GlueError("gitFailed", `The tree that came back is ${tree}, but the sandbox's is ${state.tree}.`);
+  }
+}
+
+/** `runtime.bundle`: everything since the base in one. The first pack is that by itself. */
+async function writeBundle(
+  store: Store,
+  sessionDir: string,
+  refs: readonly CapturedRef[],
+  whole: Uint8Array | Blob | undefined,
+): Promise<void> {
+  const head = bundleHead({ objectFormat: store.base.objectFormat, needs: [store.base.commit], refs });
+  const path = join(sessionDir, CAPTURE_FILES.bundle);
+  if (whole !== undefined) {
+    await writeDurably(path, [head, whole instanceof Blob ? whole.stream() : whole]);
+    return;
+  }
+  const tips = [...refs.map((ref) => ref.id), `^${store.base.commit}`].join("\n");
+  const pack = gitStream(["pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q"], {
+    ...store.options,
+    stdin: `${tips}\n`,
+  });
+  await writeDurably(path, [head, pack.stdout, finished(pack.done)]);
+}
+
+/** Part of a file that adds nothing but fails the writing where its source has failed. */
+async function* finished(done: Promise<unknown>): AsyncGenerator<Uint8Array> {
+  await done;
+  yield new Uint8Array(0);
+}
+
+async function describe(store: Store, request: CaptureRequest, state: SandboxState): Promise<CaptureFacts> {
+  const commits = await commitsSince(store, state.head);
+  const [mbox, changed] = await Promise.all([
+    writeMbox(store, request.sessionDir, state.head, commits),
+    filesChanged(store, state.tree),
+  ]);
+  const facts: CaptureFacts = {
+    runtime_id: request.runtimeId,
+    sandbox_id: request.sandboxId,
+    bootstrap_sha: store.base.commit,
+    remote_url: request.base.remoteUrl,
+    runtime_cwd: request.base.sandbox.cwd,
+    format: "format-patch",
+    captured_at: request.now.toISOString(),
+    size_bytes: mbox.size,
+    truncated: mbox.truncated,
+    truncation_cap_bytes: MBOX_CAP_BYTES,
+    base_tree: store.base.tree,
+    head_tree: state.tree,
+    commits: commits.length,
+    files_changed: changed,
+    mbox_exact: mbox.exact,
+    ids_kept: descends(store, state.head, commits),
+    quiescent: state.quiescent,
+  };
+  const text = new TextEncoder().encode(`${JSON.stringify(facts, undefined, 2)}\n`);
+  await writeDurably(join(request.sessionDir, CAPTURE_FILES.meta), [text]);
+  return facts;
+}
+
+/** Whether the head stands on the base. On the way from one to the other, the first commit that is new has it as a parent. */
+function descends(store: Store, head: string, commits: readonly CommitLine[]): boolean {
+  return head === store.base.commit || commits.some(({ parents }) => parents.includes(store.base.commit));
+}
+
+async function filesChanged(store: Store, tree: string): Promise<number> {
+  const { stdout } = await git(["diff-tree", "-r", "-z", "-M", "--name-status", store.base.tree, tree], store.options);
+  const fields = splitNul(stdout);
+  let files = 0;
+  // A status, then a name; a rename (R and a number) has two.
+  for (let at = 0; at < fields.length; files++) at += fields[at]?.[0] === 0x52 ? 3 : 2;
+  return files;
+}
+
+function warningsOf(state: SandboxState): string[] {
+  const warnings = [...state.warnings];
+  if (state.git === "broken")
+    warnings.push("The workspace's .git is damaged; its commits are those of the last capture.");
+  if (!state.quiescent)
+    warnings.push("Files still changed while they were captured; the last moment of each is what came back.");
+  for (const path of state.unreadable) warnings.push(`Left behind, because it cannot be read: ${path}`);
+  return warnings;
+}
