@@ -1,13 +1,11 @@
 import { defineCommand } from "./command.ts";
 import { SCRIPTS, SHELLS } from "./completion-scripts.ts";
-import { jsonFlag } from "./flags.ts";
 
 export const command = defineCommand({
   name: "completions",
   summary: "Print the completions of a shell.",
   args: {
     shell: { type: "positional", required: true, options: SHELLS, description: SHELLS.join(", ") },
-    ...jsonFlag,
   },
   examples: [
     { run: 'eval "$(glue completions bash)"', does: "bash: in ~/.bashrc" },
@@ -16,9 +14,8 @@ export const command = defineCommand({
     { run: "glue completions powershell | Out-String | Invoke-Expression", does: "PowerShell: in $PROFILE" },
   ],
   async run({ shell }, io) {
-    const script = SCRIPTS[shell as (typeof SHELLS)[number]];
-    if (io.json) io.outJson({ schemaVersion: 1, shell, script });
-    else io.out(script);
+    // The parser takes no other word.
+    io.out(SCRIPTS[shell as (typeof SHELLS)[number]]);
     return 0;
   },
 });

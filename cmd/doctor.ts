@@ -30,7 +30,8 @@ export const command = defineCommand({
     io.endProgress();
     const judged = options.all ? diagnoses : diagnoses.filter(({ id }) => id === chosen);
     const ready = judged.every((one) => one.ready);
-    if (io.json) io.outJson({ schemaVersion: 1, runtime: chosen, ready, runtimes: diagnoses });
+    const runtimes = diagnoses.map((one) => ({ ...one, selected: one.id === chosen }));
+    if (io.json) io.outJson({ schemaVersion: 1, runtimes });
     else io.out(diagnoses.map((one) => show(one, chosen, io)).join("\n"));
     return ready ? 0 : 1;
   },

@@ -1,8 +1,7 @@
 import { GlueError } from "../spec/glue-error.ts";
 
 /**
- * Reads repeated `-e`: `K=V` sets a variable (V may be empty), `NAME` passes one of ours on. Throws `usage` for a name that cannot
- * be one, and for a variable to pass on that is not set: an empty one in its place would be a guess.
+ * Reads repeated `-e`: `K=V` sets a variable (V may be empty), `NAME` passes one of ours on. Throws `usage` where there is no name, and for a variable to pass on that is not set: an empty one in its place would be a guess.
  */
 export function readEnvFlags(
   words: readonly string[],
@@ -12,8 +11,8 @@ export function readEnvFlags(
   for (const word of words) {
     const equals = word.indexOf("=");
     const name = equals < 0 ? word : word.slice(0, equals);
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw new GlueError("usage", `-e ${word}: "${name}" cannot be the name of a variable.`, {
+    if (name === "") {
+      throw new GlueError("usage", `-e "${word}": the name of the variable is missing.`, {
         hint: "For instance -e KEY=VALUE, or -e NAME.",
       });
     }
