@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
 import { parseConfig } from "../../spec/config-file.ts";
 import { formatProblem } from "../../spec/yaml-source.ts";
 
@@ -175,4 +178,51 @@ test("aliases that would fill the memory are refused", () => {
   }
   const { problems } = parseConfig(bomb.join("\n"), "c.yaml");
   expect(problems[0]?.message).toContain("alias");
+});
+
+test("whatever the text, there is an answer, and every problem has its place in it", () => {
+  const line = fc.constantFrom(
+    "runtime: docker",
+    "docker:",
+    "  image: x",
+    "  cpus: env:N",
+    "- a",
+    "  - b",
+    "\t",
+    "a: [",
+    "&a *a",
+    "? x",
+    "---",
+    "#",
+    "'",
+    "{",
+    "}",
+  );
+  const text = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.array(fc.oneof(line, fc.string()), { maxLength: 8 }).map((lines) => lines.join("\n")),
+  );
+  fc.assert(
+    fc.property(text, (text) => {
+      const lines = text.split(/\r\n|\r|\n/).length;
+      for (const { line, column } of parseConfig(text, "c.yaml").problems) {
+        expect(line).toBeWithin(1, lines + 1);
+        expect(column).toBeGreaterThanOrEqual(1);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("every example of a configuration in the documents is valid", () => {
+  const docs = join(import.meta.dir, "../../docs");
+  const pages = readdirSync(docs).filter((name) => name.endsWith(".md"));
+  const examples = pages.flatMap((page) =>
+    [...readFileSync(join(docs, page), "utf8").matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => ({
+      page,
+      text: text ?? "",
+    })),
+  );
+  expect(examples.length).toBeGreaterThan(0);
+  for (const { page, text } of examples) expect([page, parseConfig(text, page).problems]).toEqual([page, []]);
 });
