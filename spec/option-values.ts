@@ -127,9 +127,14 @@ function range(row: OptionRow): string {
 function found(row: OptionRow, value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (value === "") return "an empty text";
-  if (row.secret) return typeof value === "string" ? "something else" : `a ${typeof value}`;
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `the list ${short(JSON.stringify(value))}`;
+  if (Array.isArray(value)) {
+    const odd: unknown = value.find((item) => typeof item !== "string" || item === "");
+    return value.length === 0
+      ? "an empty list"
+      : `a list${odd === undefined || Array.isArray(odd) ? "" : ` with ${found(row, odd)}`}`;
+  }
   if (typeof value === "object") return "a section";
+  if (row.secret) return typeof value === "string" ? "something else" : `a ${typeof value}`;
   if (typeof value === "string") return `"${short(value)}"`;
   return `${typeof value === "number" ? "the number " : ""}${String(value)}`;
 }

@@ -24,6 +24,8 @@ export type ErrorCode =
   | "outcomeUnknown"
   | "mountMismatch"
   | "notSupported"
+  | "startFailed"
+  | "processesLeft"
   | "argumentTooLong"
   | "fileNotFound"
   | "isADirectory"
@@ -87,6 +89,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   outcomeUnknown: {"exit":125,"what":"It is unknown whether the command ran or how it ended.","why":"The connection or the sandbox was lost in the middle.","todo":"Look in the sandbox before repeating it."},
   mountMismatch: {"exit":125,"what":"The sandbox does not see this folder.","why":"The engine runs on another machine or a virtual machine does not share it.","todo":"Use --copy."},
   notSupported: {"exit":125,"what":"The runtime cannot do this.","why":"Its service has no way to.","todo":"Choose another runtime; glue capabilities lists what each can do."},
+  startFailed: {"exit":125,"what":"The command could not be started.","why":"The system refused another process: a limit is reached, or memory is short.","todo":"Free resources and try again."},
+  processesLeft: {"exit":125,"what":"Not every process could be ended.","why":"The system lets some processes hang where no signal reaches them.","todo":"Look for the processes named; a restart ends them."},
   argumentTooLong: {"exit":125,"what":"An argument is longer than the system can pass.","why":"The kernel limits the size of arguments.","todo":"Pass the data by stdin or in a file."},
   fileNotFound: {"exit":1,"what":"There is no such file.","why":"The path does not exist.","todo":"Check the path."},
   isADirectory: {"exit":1,"what":"The path is a directory.","why":"A file was asked for.","todo":"Name a file."},

@@ -36,7 +36,7 @@ describe("a mistake in the file is told with line and column", () => {
     [
       "a number in a list",
       "docker:\n  mounts: [1]\n",
-      "2:11: docker.mounts: expected a list of texts, found the list [1]",
+      "2:11: docker.mounts: expected a list of texts, found a list with the number 1",
     ],
     ["a value for a section", "docker: yes\n", "1:9: docker: expected a section with keys of its own"],
     [
@@ -73,6 +73,16 @@ describe("a mistake in the file is told with line and column", () => {
       "such a name in a list",
       "docker:\n  mounts: ['env:']\n",
       `2:11: docker.mounts: env: must be followed by the name of an environment variable, found ""`,
+    ],
+    [
+      "a list that holds itself",
+      "docker:\n  mounts: &m [*m]\n",
+      "2:11: docker.mounts: expected a list of texts, found a list",
+    ],
+    [
+      "a section that holds itself",
+      "docker: &d\n  image: *d\n",
+      "2:10: docker.image: expected a text that is not empty, found a section",
     ],
     [
       "a bracket left open",
