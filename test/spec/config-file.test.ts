@@ -77,7 +77,7 @@ describe("a mistake in the file is told with line and column", () => {
     [
       "a list that holds itself",
       "docker:\n  mounts: &m [*m]\n",
-      "2:11: docker.mounts: expected a list of texts, found a list",
+      "2:14: docker.mounts: expected a list of texts, found a list",
     ],
     [
       "a section that holds itself",
