@@ -1,17 +1,17 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json";
 import { ROOT } from "../../scripts/build/compile.ts";
 import { TARGETS } from "../../scripts/build/targets.ts";
-import { missing, tempDir } from "../support/needs.ts";
+import { missing, tempDir, testUnless } from "../support/needs.ts";
 
-const wanted = process.env.GLUE_TEST_FULL === "1";
-const reason = wanted ? "" : " [skipped: takes minutes and fetches 400 MB; GLUE_TEST_FULL=1]";
+const tooLong = process.env.GLUE_TEST_FULL === "1" ? undefined : "takes minutes and fetches 400 MB; GLUE_TEST_FULL=1";
 
-test.skipIf(!wanted)(
-  `every target is built, packed, and described as it was seen${reason}`,
+testUnless(
+  tooLong,
+  "every target is built, packed, and described as it was seen",
   async () => {
     const release = Bun.spawn([process.execPath, "scripts/release.ts"], {
       cwd: ROOT,

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build/compile.ts";
 import { testNeeding, withTempDir } from "../support/needs.ts";
@@ -21,6 +21,7 @@ testNeeding(
     ];
     const build = async (folder: string): Promise<Buffer> => {
       for (const source of [...sources, "scripts", "node_modules"]) {
+        if (!existsSync(join(ROOT, source))) continue;
         cpSync(join(ROOT, source), join(folder, source), { recursive: true, verbatimSymlinks: true });
       }
       const run = Bun.spawn([process.execPath, "scripts/build.ts"], {

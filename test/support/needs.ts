@@ -30,6 +30,7 @@ export type Need =
   | "git-crypt"
   | "modal-sdk"
   | "root"
+  | "not-root"
   | "qemu-arm64"
   | "python3"
   | "built-binary"
@@ -52,8 +53,17 @@ export function missing(need: Need): string | undefined {
  * `timeoutMs` as for `test` of bun:test.
  */
 export function testNeeding(needs: readonly Need[], title: string, run: () => unknown, timeoutMs?: number): void {
+  testUnless(
+    needs.map(missing).find((reason) => reason !== undefined),
+    title,
+    run,
+    timeoutMs,
+  );
+}
+
+/** As `testNeeding`, for a reason of the test's own; it runs where there is none. */
+export function testUnless(reason: string | undefined, title: string, run: () => unknown, timeoutMs?: number): void {
   const body = async () => void (await run());
-  const reason = needs.map(missing).find((found) => found !== undefined);
   if (reason === undefined) test(title, body, timeoutMs);
   else test.skip(`${title} [skipped: ${reason}]`, body);
 }
@@ -88,6 +98,8 @@ function find(need: Need): string | undefined {
         : `no Python that can import modal; ${PROVISION}`;
     case "root":
       return process.getuid?.() === 0 ? undefined : "needs root";
+    case "not-root":
+      return process.getuid?.() === 0 ? "runs as root, whom no permission stops" : undefined;
     case "linux":
       return process.platform === "linux" ? undefined : "needs Linux";
     case "built-binary":
