@@ -116,6 +116,8 @@ export interface RuntimeSession {
   readonly died: Promise<SandboxDeath>;
   /** Ends every process in the sandbox, first by TERM, then by KILL; on the host only those of this session. */
   killAll(): Promise<void>;
+  /** Tells the service that the sandbox is still wanted, where its lifetime is a lease; `deadline` is then the new one. Left out elsewhere. */
+  renew?(): Promise<void>;
   /** Lets go of connections and leaves the sandbox running. */
   detach(): Promise<void>;
   /** Releases the sandbox for good. Idempotent. */

@@ -12,8 +12,8 @@ export interface SessionParts {
   readonly meta: SessionMeta;
   readonly options: Options;
   readonly runtime: RuntimeSession;
-  /** The folder that commands start in, relative to the workspace. */
-  readonly subfolder: string;
+  /** The folder that commands start in: absolute, or relative to the workspace. */
+  readonly startFolder: string;
 }
 
 /** A session whose record this process may replace when it holds the lock. */
@@ -34,7 +34,7 @@ export function liveSession(around: Surroundings, parts: SessionParts): LiveSess
     meta: parts.meta,
     options: parts.options,
     runtime: parts.runtime,
-    startFolder: posix.join(parts.runtime.paths.workspace, parts.subfolder),
+    startFolder: posix.resolve(parts.runtime.paths.workspace, parts.startFolder),
     async run(command, options) {
       const running = await runCommand(session, command, options);
       commands.add(running);

@@ -76,6 +76,9 @@ function tryLock(request: LockRequest, flock: Flock): number | undefined {
   try {
     fd = openSync(request.path, "a+", 0o600);
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+      throw new GlueError("sessionNotFound", "There is no such session, or another process removes it.", { cause });
+    }
     throw homeError(cause, request.path);
   }
   const failed = flock(fd, EXCLUSIVE_NOW);

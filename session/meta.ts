@@ -74,6 +74,15 @@ const metaSchema = v.looseObject({
   tree: v.object({ top: v.string(), subfolder: v.string(), outsideGitDirs: v.array(v.string()) }),
   /** The options as they were resolved, by their keys; a secret only as a reference to where its value is found again. */
   options: v.object({ values: v.record(v.string(), optionValue), secrets: v.record(v.string(), v.string()) }),
+  /** What every command of the session gets unless it says otherwise. */
+  defaults: v.exactOptional(
+    v.object({
+      env: v.exactOptional(v.record(v.string(), v.string())),
+      /** Variables whose values come from whoever runs the command. */
+      passOn: v.exactOptional(v.array(v.string())),
+      timeoutMs: v.exactOptional(v.number()),
+    }),
+  ),
   /** Planned before the sandbox was asked for, complete once it exists. */
   handle,
   /** When the service will end the sandbox by itself, where it says so. */

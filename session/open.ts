@@ -1,22 +1,22 @@
-import type { OpenContext, Options, Owner, Progress, RuntimeId, RuntimeSession } from "../runtimes/contract.ts";
+import type { OpenContext, Options, Owner, RuntimeId, RuntimeSession } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { toReferences } from "../spec/references.ts";
-import type { Env, Resolved } from "../spec/resolve.ts";
-import { openHome } from "./home.ts";
+import type { Resolved } from "../spec/resolve.ts";
 import { hostTree } from "./host-tree.ts";
 import { liveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
 import { FORMAT_VERSION, GLUE_VERSION, type SessionMeta } from "./meta.ts";
-import { currentOwner, machineFacts } from "./owner.ts";
+import { currentOwner } from "./owner.ts";
 import { type Changes, logState, recordState } from "./record.ts";
 import { fallbackOf, modeOf } from "./runtime-options.ts";
-import type { Session, Surroundings, Voice } from "./session.ts";
+import type { Session, Surroundings } from "./session.ts";
 import { prepareStage } from "./stage-hook.ts";
 import { makeSessionFolder, type SessionFolder } from "./store.ts";
+import { type Caller, surroundingsOf } from "./surroundings.ts";
 
 /** What a session is opened with. */
-export interface OpenRequest {
+export interface OpenRequest extends Caller {
   readonly resolved: Resolved;
   /** Where the caller stands. Absolute. */
   readonly cwd: string;
@@ -24,14 +24,12 @@ export interface OpenRequest {
   readonly mode?: "direct" | "copy";
   /** `process`: ends with this process. `open`: outlives it. */
   readonly kind: Owner["kind"];
-  readonly voice: Voice;
-  readonly progress: Progress;
+  /** What every command of the session gets unless it says otherwise. */
+  readonly defaults?: NonNullable<SessionMeta["defaults"]>;
+  /** Called with the id as soon as the session is on record, before anything is created. */
+  readonly recorded?: (id: string) => void;
   /** Aborts the opening; nothing of it is left behind. */
   readonly signal?: AbortSignal;
-  /** Names the home; `process.env` where it is left out. */
-  readonly env?: Env;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
 }
 
 /** One attempt to open a session on one runtime. */
@@ -48,12 +46,11 @@ interface Attempt {
  * record is on the disk before anything is asked for, so whatever happens to this process, another one finds what it left.
  */
 export async function openSession(request: OpenRequest): Promise<Session> {
-  const { voice, progress, signal } = request;
+  const { signal } = request;
   const tree = hostTree(request.cwd);
-  const home = openHome(request.env);
-  const around: Surroundings = { home, facts: machineFacts(home.root), voice, progress, now: request.now ?? Date.now };
+  const around = surroundingsOf(request);
   const { options } = request.resolved;
-  const folder = makeSessionFolder(home, around.now());
+  const folder = makeSessionFolder(around.home, around.now());
   const lock = await takeLock({ path: folder.lock, doing: "opening the session", facts: around.facts, waitMs: 0 });
   try {
     const context: OpenContext = {
@@ -62,7 +59,7 @@ export async function openSession(request: OpenRequest): Promise<Session> {
       tree,
       mode: request.mode ?? modeOf(options.runtime, options),
       sessionDir: folder.path,
-      progress,
+      progress: around.progress,
       ...(signal === undefined ? {} : { signal }),
     };
     return await openOrFallBack({ request, around, folder, context, options });
@@ -95,12 +92,13 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
       ? undefined
       : prepareStage({ folder, tree: context.tree, options, signal: request.signal, ...around });
   let meta = recordState(around, folder, intentOf(attempt, runtime.plan(options, context)), "intended");
+  request.recorded?.(folder.id);
   let opened: RuntimeSession | undefined;
   try {
     const live = await runtime.open(options, context);
     opened = live;
     meta = recordState(around, folder, meta, prepared === undefined ? "open" : "created", knownOf(live));
-    const session = liveSession(around, { folder, meta, options, runtime: live, subfolder: context.tree.subfolder });
+    const session = liveSession(around, { folder, meta, options, runtime: live, startFolder: context.tree.subfolder });
     if (prepared !== undefined) {
       const stage = await prepared.stage(session);
       session.meta = recordState(around, folder, session.meta, "open", { stage });
@@ -130,6 +128,7 @@ function intentOf({ request, around, context, options }: Attempt, handle: Sessio
     owner: context.owner,
     tree: { ...context.tree, outsideGitDirs: [...context.tree.outsideGitDirs] },
     options: storedOptions(request.resolved),
+    ...(request.defaults === undefined ? {} : { defaults: request.defaults }),
     handle,
   };
 }

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Command, CommandResult, RunningCommand, RunOptions } from "../runtimes/contract.ts";
 import { isGlueError } from "../spec/glue-error.ts";
+import { withDefaults } from "./command-defaults.ts";
 import { appendEvent, type SessionEvent } from "./events.ts";
 import { randomName } from "./id.ts";
 import { type Mask, maskFor } from "./mask.ts";
@@ -21,12 +22,13 @@ export async function runCommand(
   command: Command,
   options: RunOptions = {},
 ): Promise<RecordedCommand> {
-  const mask = maskFor(session.options, process.env, options.env ?? {});
+  const full = withDefaults(session.meta, options, session.env);
+  const mask = maskFor(session.options, session.env, full.env ?? {});
   const record = recorder(session);
   const name = `${session.now().toString(36)}${randomName(5)}`;
   const started = performance.now();
   const elapsed = () => Math.round(performance.now() - started);
-  record({ ...startedEvent(session, name, options), ...describe(command, mask) });
+  record({ ...startedEvent(session, name, full), ...describe(command, mask) });
   const fail = (error: unknown) => {
     const code = isGlueError(error) ? error.code : "internal";
     const message = mask(error instanceof Error ? error.message : String(error)).slice(0, LONGEST_TEXT);
@@ -34,7 +36,7 @@ export async function runCommand(
   };
   let running: RunningCommand;
   try {
-    running = await session.runtime.executor.run(command, { ...options, cwd: options.cwd ?? session.startFolder });
+    running = await session.runtime.executor.run(command, { ...full, cwd: full.cwd ?? session.startFolder });
   } catch (error) {
     fail(error);
     throw error;

@@ -1,5 +1,6 @@
 import type { Command, Options, Progress, RunningCommand, RunOptions, RuntimeSession } from "../runtimes/contract.ts";
 import type { GlueError } from "../spec/glue-error.ts";
+import type { Env } from "../spec/resolve.ts";
 import type { Home } from "./home.ts";
 import type { SessionMeta, SessionState } from "./meta.ts";
 import type { MachineFacts } from "./owner.ts";
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly facts: MachineFacts;
   readonly voice: Voice;
   readonly progress: Progress;
+  /** The caller's environment. */
+  readonly env: Env;
   /** Milliseconds since 1970; given by tests that step the clock. */
   readonly now: () => number;
 }

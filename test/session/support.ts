@@ -40,6 +40,7 @@ export function surroundings(home: Home, changes: Partial<Surroundings> = {}): S
     facts: machineWith(),
     voice: { warn: (line) => said.warnings.push(line), notice: (line) => said.notices.push(line) },
     progress: () => undefined,
+    env: {},
     now: Date.now,
     ...changes,
     said,

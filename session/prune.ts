@@ -1,0 +1,130 @@
+import { readdirSync, statSync } from "node:fs";
+import type { OwnedSandbox, RuntimeId } from "../runtimes/contract.ts";
+import { RUNTIME_IDS } from "../spec/generated/capabilities.ts";
+import { isGlueError } from "../spec/glue-error.ts";
+import type { Resolved } from "../spec/resolve.ts";
+import { askRuntime } from "./ask-runtime.ts";
+import { readOrHeal } from "./heal.ts";
+import { judge } from "./judge.ts";
+import { isFinal, type SessionMeta } from "./meta.ts";
+import { pruneUnrecorded } from "./prune-unrecorded.ts";
+import { releaseOrphan } from "./release-orphan.ts";
+import { removeFolder } from "./remove.ts";
+import type { Surroundings } from "./session.ts";
+import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
+
+/** What `prune` is asked to look at and to do. */
+export interface PruneRequest {
+  /** Which runtimes are configured, and how. */
+  readonly resolved: Resolved;
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+  /** Open sessions that were unused for longer are orphans too. Milliseconds. */
+  readonly olderThanMs?: number;
+  /** Only this one. */
+  readonly runtime?: RuntimeId;
+}
+
+/** One session or sandbox, and what became of it. */
+export interface PruneItem {
+  readonly session: string;
+  readonly runtime?: RuntimeId;
+  /** The service's id of it, else its name. */
+  readonly sandbox?: string;
+  /** `kept`: somebody answers for it. `unknown`: nothing is proven, so it is kept as well. `failed`: an orphan that is still there. */
+  readonly outcome: "released" | "would-release" | "kept" | "unknown" | "failed";
+  /** A half sentence: why it is an orphan or not, or what went wrong. */
+  readonly why: string;
+  /** True where a change was brought here before the release. */
+  readonly captured?: boolean;
+}
+
+/** What `prune` found. */
+export interface PruneReport {
+  readonly items: readonly PruneItem[];
+  /** Runtimes that could not be asked: what they hold is unknown. */
+  readonly unasked: readonly { readonly runtime: RuntimeId; readonly why: string }[];
+}
+
+/**
+ * Finds what a crash left behind, captures it and releases it. Goes through the records of this home and through everything that
+ * carries glue's labels on the runtimes that are configured. What cannot be proven ours and dead is kept, and the report says so.
+ */
+export async function prune(around: Surroundings, request: PruneRequest): Promise<PruneReport> {
+  const unasked: { runtime: RuntimeId; why: string }[] = [];
+  const owned = new Map<string, OwnedSandbox[]>();
+  for (const runtime of request.runtime === undefined ? RUNTIME_IDS : [request.runtime]) {
+    const answer = await askRuntime(runtime, request.resolved);
+    if (answer.unknown !== undefined) unasked.push({ runtime, why: answer.unknown });
+    for (const sandbox of answer.sandboxes) {
+      owned.set(sandbox.sessionId, [...(owned.get(sandbox.sessionId) ?? []), sandbox]);
+    }
+  }
+  const items: PruneItem[] = [];
+  for (const id of sessionIds(around.home)) {
+    const { item, recorded } = await pruneRecord(around, request, sessionFolder(around.home, id), owned.get(id) ?? []);
+    if (item !== undefined) items.push(item);
+    if (recorded) owned.delete(id);
+  }
+  for (const sandbox of [...owned.values()].flat()) items.push(await pruneUnrecorded(around, request, sandbox));
+  return { items, unasked };
+}
+
+interface Judged {
+  readonly item?: PruneItem;
+  /** False where the labels of its sandboxes are all there is to go by. */
+  readonly recorded: boolean;
+}
+
+async function pruneRecord(
+  around: Surroundings,
+  request: PruneRequest,
+  folder: SessionFolder,
+  sandboxes: readonly OwnedSandbox[],
+): Promise<Judged> {
+  let meta: SessionMeta;
+  try {
+    meta = await readOrHeal(around, folder);
+  } catch (error) {
+    if (!isGlueError(error)) throw error;
+    if (error.code !== "sessionNotFound")
+      return { item: { session: folder.id, outcome: "unknown", why: error.message }, recorded: true };
+    if (!isAbandoned(folder, around.now())) return { recorded: false };
+    if (!isEmpty(folder))
+      return {
+        item: { session: folder.id, outcome: "unknown", why: `it has no record; look at ${folder.path}` },
+        recorded: true,
+      };
+    if (!request.dryRun) removeFolder(around.home, folder);
+    return { recorded: false };
+  }
+  if (request.runtime !== undefined && meta.runtime !== request.runtime) return { recorded: true };
+  const [sandbox] = sandboxes;
+  const base = {
+    session: folder.id,
+    runtime: meta.runtime,
+    sandbox: sandbox?.handle.id ?? meta.handle.id ?? meta.handle.name,
+  };
+  const leftover = isFinal(meta.state) && sandbox !== undefined && meta.kept !== true;
+  if (isFinal(meta.state) && !leftover) return { recorded: true };
+  const { verdict, why } = leftover
+    ? { verdict: "orphan" as const, why: `its session is ${meta.state}` }
+    : await judge(around, folder, meta, request.olderThanMs);
+  if (verdict !== "orphan") return { item: { ...base, outcome: verdict, why }, recorded: true };
+  if (request.dryRun) return { item: { ...base, outcome: "would-release", why }, recorded: true };
+  const released = await releaseOrphan(around, folder, { olderThanMs: request.olderThanMs, sandbox });
+  return { item: { ...base, ...released, why: released.why || why }, recorded: true };
+}
+
+const ABANDONED_MS = 60_000;
+
+/** Whether nothing but what opening a session leaves in the first moment is in its folder. */
+function isEmpty(folder: SessionFolder): boolean {
+  return readdirSync(folder.path).every((name) => name === "lock" || name === "meta.json.new");
+}
+
+/** A folder that got no record for so long belongs to a glue that died before it asked for anything. */
+function isAbandoned(folder: SessionFolder, now: number): boolean {
+  const made = statSync(folder.path, { throwIfNoEntry: false });
+  return made !== undefined && now - made.mtimeMs > ABANDONED_MS;
+}

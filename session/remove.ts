@@ -1,0 +1,73 @@
+import { renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { loadRuntime } from "../runtimes/factory.ts";
+import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { resolveReferences } from "../spec/references.ts";
+import { healLocked } from "./heal.ts";
+import { type Home, homeError } from "./home.ts";
+import { takeLock } from "./lock.ts";
+import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
+import type { Surroundings } from "./session.ts";
+import { notFound, type SessionFolder, sessionFolder } from "./store.ts";
+import { forget } from "./unfinished.ts";
+
+/**
+ * Removes a session and everything recorded of it. Without `force` only one that has ended and holds nothing that exists nowhere
+ * else: `sessionOpen` and `changeNotLanded` otherwise. With it, a sandbox that is still there is released first, its change given up.
+ */
+export async function removeSession(around: Surroundings, id: string, force: boolean): Promise<void> {
+  const folder = sessionFolder(around.home, id);
+  if (statSync(folder.path, { throwIfNoEntry: false }) === undefined) throw notFound(id);
+  const lock = await takeLock({ path: folder.lock, doing: "removing the session", facts: around.facts, waitMs: 0 });
+  try {
+    const meta = readAnyhow(around, folder, force);
+    if (meta !== undefined) {
+      if (!force) refuse(meta);
+      if (!isFinal(meta.state)) await releaseUnsaved(around, meta);
+    }
+    removeFolder(around.home, folder);
+  } finally {
+    lock.release();
+  }
+}
+
+function readAnyhow(around: Surroundings, folder: SessionFolder, force: boolean): SessionMeta | undefined {
+  try {
+    return healLocked(around, folder);
+  } catch (error) {
+    if (!isGlueError(error) || !force) throw error;
+    // Without a record nobody knows of a sandbox; prune finds one by its labels.
+    return undefined;
+  }
+}
+
+function refuse(meta: SessionMeta): void {
+  if (!isFinal(meta.state)) {
+    throw new GlueError("sessionOpen", `Session ${meta.id} is ${meta.state}: it may still hold a sandbox.`, {
+      hint: `glue session close ${meta.id} ends it and saves its change; --force gives the change up.`,
+    });
+  }
+  if (holdsUnlandedChange(meta)) {
+    throw new GlueError("changeNotLanded", `Session ${meta.id} holds a change that was never landed or exported.`, {
+      hint: `glue session apply ${meta.id} lands it, glue session export ${meta.id} saves it; --force gives it up.`,
+    });
+  }
+}
+
+async function releaseUnsaved(around: Surroundings, meta: SessionMeta): Promise<void> {
+  const runtime = await loadRuntime(meta.runtime);
+  await runtime.release(meta.handle, await resolveReferences(meta.options, around.env));
+}
+
+/** Out of sight at once, then emptied: nobody meets half of a session. */
+export function removeFolder(home: Home, folder: SessionFolder): void {
+  const aside = join(home.cache, `removed-${folder.id}`);
+  try {
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(folder.path, aside);
+    forget(home, folder.id);
+    rmSync(aside, { recursive: true, force: true });
+  } catch (cause) {
+    throw homeError(cause, folder.path);
+  }
+}
