@@ -1,4 +1,5 @@
-// `bun run test`: the checks, then every part. `bun run test PART… [flags of bun test]`: only those parts.
+// `bun run test`: the checks, then every part. `bun run test PART… [-r RUNTIME…] [flags of bun test]`: only those parts; `-r` narrows the
+// contract suite to some runtimes.
 // Ends with the names of what failed and what was skipped and why, and one line of totals.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,10 +8,16 @@ import { runChecks } from "./test/checks.ts";
 import { foldersOf, PARTS, testFilesIn } from "./test/parts.ts";
 import { runPart } from "./test/run-part.ts";
 
+const names: string[] = [];
+const runtimes: string[] = [];
+const extraArgs: string[] = [];
 const args = process.argv.slice(2);
-const firstFlag = args.findIndex((arg) => arg.startsWith("-"));
-const names = firstFlag === -1 ? args : args.slice(0, firstFlag);
-const extraArgs = firstFlag === -1 ? [] : args.slice(firstFlag);
+for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
+  if (arg === "-r" || arg === "--runtime") runtimes.push(args.shift() ?? "");
+  else if (arg.startsWith("-")) extraArgs.push(arg, ...args.splice(0));
+  else names.push(arg);
+}
+if (runtimes.length > 0) process.env.GLUE_TEST_RUNTIMES = runtimes.join(",");
 const unknown = names.filter((name) => !PARTS.some((part) => part.name === name));
 if (unknown.length > 0) {
   console.error(`no part ${unknown.join(", ")}; there are: ${PARTS.map((part) => part.name).join(", ")}`);

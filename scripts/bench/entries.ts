@@ -50,9 +50,9 @@ export const ENTRIES: readonly Entry[] = [
 /** Both sides in the same container: the one of an open session. */
 async function stdoutFromContainer({ glue, output }: Context) {
   const session = await output([glue, "session", "start", "-r", "docker", "--set", `docker.image=${IMAGE}`]);
-  const containers = await output(["docker", "ps", "-q", "--filter", `name=${session}`]);
+  const containers = await output(["docker", "ps", "-q", "--filter", `label=dev.glue.session=${session}`]);
   const [container] = containers.split("\n");
-  if (!container) throw new Error(`no container has the session's id ${session} in its name`);
+  if (!container) throw new Error(`no container carries the session's id ${session}`);
   return {
     ours: { argv: [glue, "exec", "-s", session, "--", ...ZEROS], reader: "wc -c" },
     theirs: { argv: ["docker", "exec", container, ...ZEROS], reader: "wc -c" },
