@@ -20,7 +20,7 @@ export const CAPTURE_FILES = {
   meta: "runtime.mbox.meta.json",
 } as const;
 
-export interface Store {
+export interface ChangeStore {
   readonly gitDir: string;
   readonly base: BaseCommit;
   /** How git is run on it. */
@@ -38,15 +38,15 @@ export interface StorePlace {
 }
 
 /** Opens the store, made anew where it is missing. `gitMissing` without git here; `sessionDamaged` where a bundle is broken. */
-export async function openStore(place: StorePlace): Promise<Store> {
+export async function openChangeStore(place: StorePlace): Promise<ChangeStore> {
   const path = join(place.sessionDir, CAPTURE_FILES.bundle);
   return await open(place, existsSync(path) ? readBundleHead(path) : undefined);
 }
 
-async function open(place: StorePlace, bundle: BundleHead | undefined): Promise<Store> {
+async function open(place: StorePlace, bundle: BundleHead | undefined): Promise<ChangeStore> {
   const { base } = place.base;
   if (base === null) throw new GlueError("internal", "A session without a base has no store.");
-  const store: Store = { gitDir: place.gitDir, base, options: { gitDir: place.gitDir, config: QUIET }, bundle };
+  const store: ChangeStore = { gitDir: place.gitDir, base, options: { gitDir: place.gitDir, config: QUIET }, bundle };
   if (!existsSync(join(place.gitDir, "HEAD"))) await create(place, store);
   return store;
 }
@@ -54,7 +54,7 @@ async function open(place: StorePlace, bundle: BundleHead | undefined): Promise<
 /** Whatever is written here can be made again, so nothing waits for the disk. */
 const QUIET = ["core.fsync=none", "core.bare=true", "pack.threads=2"] as const;
 
-async function create(place: StorePlace, store: Store): Promise<void> {
+async function create(place: StorePlace, store: ChangeStore): Promise<void> {
   const fresh = `${place.gitDir}.new`;
   rmSync(fresh, { recursive: true, force: true });
   for (const folder of ["objects/info", "objects/pack", "refs", "info"])
@@ -86,10 +86,13 @@ function alternate(path: string): string {
  * Makes the store anew from the session's own files, borrowing nothing: what it borrowed may be gone. Without `keepChange` from
  * base.bundle alone.
  */
-export async function healStore(place: StorePlace, options: { readonly keepChange: boolean }): Promise<Store> {
+export async function healChangeStore(
+  place: StorePlace,
+  options: { readonly keepChange: boolean },
+): Promise<ChangeStore> {
   rmSync(place.gitDir, { recursive: true, force: true });
   const alone = { ...place, base: { ...place.base, host: { ...place.base.host, gitDir: null } } };
-  return options.keepChange ? await openStore(alone) : await open(alone, undefined);
+  return options.keepChange ? await openChangeStore(alone) : await open(alone, undefined);
 }
 
 /** Adds the objects of a bundle. */
@@ -125,7 +128,7 @@ export async function treeOf(options: GitOptions, commit: string): Promise<strin
 }
 
 /** Tells the store of commits whose parents did not come along. */
-export function addBorders(store: Store, commits: readonly string[]): void {
+export function addBorders(store: ChangeStore, commits: readonly string[]): void {
   if (commits.length > 0) writeFileSync(join(store.gitDir, "shallow"), borderLines([store.base.commit, ...commits]));
 }
 
@@ -134,7 +137,7 @@ function borderLines(commits: readonly string[]): string {
 }
 
 /** A bundle names such commits, so that a store made from it knows them too. */
-const BORDER = "refs/glue/border/";
+export const BORDER = "refs/glue/border/";
 
 export function borderRefs(commits: readonly string[]): CapturedRef[] {
   return commits.map((id, at) => ({ id, name: `${BORDER}${at + 1}` }));

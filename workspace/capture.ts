@@ -10,10 +10,10 @@ import {
   addPack,
   borderRefs,
   CAPTURE_FILES,
-  healStore,
+  type ChangeStore,
+  healChangeStore,
   isWhole,
-  openStore,
-  type Store,
+  openChangeStore,
   type StorePlace,
   treeOf,
 } from "./capture-store.ts";
@@ -90,15 +90,15 @@ export type CaptureResult = (
  */
 export async function capture(source: CaptureSource, request: CaptureRequest): Promise<CaptureResult> {
   try {
-    return await attempt(source, request, await openStore(request));
+    return await attempt(source, request, await openChangeStore(request));
   } catch (error) {
     if (!isGlueError(error, "gitFailed") && !isGlueError(error, "sessionDamaged")) throw error;
   }
   // What this machine kept of the base or of earlier captures is damaged: once more, with nothing but base.bundle to stand on.
-  return await attempt(source, request, await healStore(request, { keepChange: false }));
+  return await attempt(source, request, await healChangeStore(request, { keepChange: false }));
 }
 
-async function attempt(source: CaptureSource, request: CaptureRequest, store: Store): Promise<CaptureResult> {
+async function attempt(source: CaptureSource, request: CaptureRequest, store: ChangeStore): Promise<CaptureResult> {
   const have = [...new Set((store.bundle?.refs ?? []).map((ref) => ref.id))];
   const state = await askSandbox(source.executor, { ...request, have });
   const common = { tree: state.tree, bytes: state.packSize, warnings: warningsOf(state) };
@@ -116,11 +116,11 @@ async function attempt(source: CaptureSource, request: CaptureRequest, store: St
 }
 
 /** No commit and no file that the base has not; a branch or tag of another name for the base itself is no content. */
-function isNothing(store: Store, state: SandboxState): boolean {
+function isNothing(store: ChangeStore, state: SandboxState): boolean {
   return state.head === store.base.commit && state.refs.every((ref) => ref.id === store.base.commit);
 }
 
-function borders(store: Store, state: SandboxState): string[] {
+function borders(store: ChangeStore, state: SandboxState): string[] {
   return state.shallow.filter((id) => id !== store.base.commit);
 }
 
@@ -149,7 +149,7 @@ async function fetchPack(
 
 /** Puts the pack into the store and proves that it makes the state whole: every object hashed, every one there, the same tree. */
 async function fill(
-  store: Store,
+  store: ChangeStore,
   state: SandboxState,
   pack: Uint8Array | Blob,
   have: readonly string[],
@@ -169,7 +169,7 @@ async function fill(
 
 /** `runtime.bundle`: everything since the base in one. The first pack is that by itself. */
 async function writeBundle(
-  store: Store,
+  store: ChangeStore,
   sessionDir: string,
   refs: readonly CapturedRef[],
   whole: Uint8Array | Blob | undefined,
@@ -194,7 +194,7 @@ async function* finished(done: Promise<unknown>): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(0);
 }
 
-async function describe(store: Store, request: CaptureRequest, state: SandboxState): Promise<CaptureFacts> {
+async function describe(store: ChangeStore, request: CaptureRequest, state: SandboxState): Promise<CaptureFacts> {
   const commits = await commitsSince(store, state.head);
   const [mbox, changed] = await Promise.all([
     writeMbox(store, request.sessionDir, state.head, commits),
@@ -225,11 +225,11 @@ async function describe(store: Store, request: CaptureRequest, state: SandboxSta
 }
 
 /** Whether the head stands on the base. On the way from one to the other, the first commit that is new has it as a parent. */
-function descends(store: Store, head: string, commits: readonly CommitLine[]): boolean {
+function descends(store: ChangeStore, head: string, commits: readonly CommitLine[]): boolean {
   return head === store.base.commit || commits.some(({ parents }) => parents.includes(store.base.commit));
 }
 
-async function filesChanged(store: Store, tree: string): Promise<number> {
+async function filesChanged(store: ChangeStore, tree: string): Promise<number> {
   const { stdout } = await git(["diff-tree", "-r", "-z", "-M", "--name-status", store.base.tree, tree], store.options);
   const fields = splitNul(stdout);
   let files = 0;

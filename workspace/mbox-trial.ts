@@ -1,10 +1,12 @@
 /** Finds out what `git am` makes of an mbox, by doing it: in a repository of its own, with no file of the tree on disk. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { GlueError, isGlueError } from "../spec/glue-error.ts";
-import type { Store } from "./capture-store.ts";
+import { isGlueError } from "../spec/glue-error.ts";
+import type { ChangeStore } from "./capture-store.ts";
+import { readObjects } from "./cat-file.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
 import { GLUE_IDENTITY } from "./layout.ts";
+import { quotedFolder } from "./object-folder.ts";
 
 export interface Trial {
   /** Whether the tree came out the same. */
@@ -17,7 +19,12 @@ export interface Trial {
  * Applies the mbox to the base with a plain `git am` and compares the result with `head` and its commits (oldest first, one behind
  * the other). Leaves nothing behind.
  */
-export async function tryMbox(store: Store, mbox: string, head: string, commits: readonly string[]): Promise<Trial> {
+export async function tryMbox(
+  store: ChangeStore,
+  mbox: string,
+  head: string,
+  commits: readonly string[],
+): Promise<Trial> {
   const place = join(store.gitDir, "trial");
   rmSync(place, { recursive: true, force: true });
   try {
@@ -37,7 +44,7 @@ export async function tryMbox(store: Store, mbox: string, head: string, commits:
   }
 }
 
-function prepare(store: Store, place: string): GitOptions {
+function prepare(store: ChangeStore, place: string): GitOptions {
   const gitDir = join(place, "git");
   const workTree = join(place, "tree");
   for (const folder of ["objects/info", "objects/pack", "refs", "info"])
@@ -56,13 +63,8 @@ function prepare(store: Store, place: string): GitOptions {
     gitDir,
     workTree,
     config: ["core.fsync=none", `user.name=${name}`, `user.email=${email}`, "core.safecrlf=false"],
-    env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(join(store.gitDir, "objects")) },
+    env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(join(store.gitDir, "objects")) },
   };
-}
-
-/** A folder as git reads it from the environment, where a colon separates and a quote protects. */
-export function quoted(path: string): string {
-  return `"${path.replaceAll(/[\\"]/g, "\\$&")}"`;
 }
 
 async function compare(
@@ -71,29 +73,11 @@ async function compare(
   meant: readonly string[],
   head: string,
 ): Promise<Trial> {
-  const base = "HEAD";
-  const ids = [...made, ...meant, head, base];
-  const { stdout } = await git(["cat-file", "--batch"], { ...options, stdin: ids.map((id) => `${id}\n`).join("") });
-  const commits = readBatch(stdout);
-  if (commits.length !== ids.length) throw new GlueError("gitFailed", "git cat-file left out a commit.");
+  const commits = await readObjects(options, [...made, ...meant, head, "HEAD"]);
   const sameTree = treeLine(commits.at(-1)) === treeLine(commits.at(-2));
   const exact =
     made.length === meant.length && made.every((_, at) => essence(commits[at]) === essence(commits[made.length + at]));
   return { sameTree, exact: sameTree && exact };
-}
-
-/** The objects of `cat-file --batch`, one character a byte. */
-function readBatch(bytes: Uint8Array): string[] {
-  const text = Buffer.from(bytes).toString("latin1");
-  const found: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf("\n", at);
-    const size = Number(text.slice(at, end).split(" ")[2]);
-    if (!Number.isSafeInteger(size)) break;
-    found.push(text.slice(end + 1, end + 1 + size));
-    at = end + 1 + size + 1;
-  }
-  return found;
 }
 
 function treeLine(commit: string | undefined): string | undefined {

@@ -1,6 +1,6 @@
 /** The change as mail: for people, and for `git am` where there is no glue. Derived from the commits; the bundle is the truth. */
 import { join } from "node:path";
-import { CAPTURE_FILES, type Store } from "./capture-store.ts";
+import { CAPTURE_FILES, type ChangeStore } from "./capture-store.ts";
 import { removeDurably, writeDurably } from "./durable-file.ts";
 import { gitStream, gitText } from "./git.ts";
 import { GLUE_IDENTITY } from "./layout.ts";
@@ -26,7 +26,7 @@ export interface CommitLine {
 }
 
 /** Lists what `head` adds to the base. */
-export async function commitsSince(store: Store, head: string): Promise<CommitLine[]> {
+export async function commitsSince(store: ChangeStore, head: string): Promise<CommitLine[]> {
   const text = await gitText(
     ["rev-list", "--reverse", "--topo-order", "--parents", head, `^${store.base.commit}`],
     store.options,
@@ -50,7 +50,7 @@ function isLine(base: string, commits: readonly CommitLine[]): boolean {
  * patch from the base to the last tree, so that what `git am` makes of it is at least the right tree.
  */
 export async function writeMbox(
-  store: Store,
+  store: ChangeStore,
   sessionDir: string,
   head: string,
   commits: readonly CommitLine[],
@@ -71,7 +71,7 @@ export async function writeMbox(
 }
 
 /** A commit of the last tree right on the base; it lives in the store only. */
-async function squashed(store: Store, head: string, commits: readonly CommitLine[]): Promise<string> {
+async function squashed(store: ChangeStore, head: string, commits: readonly CommitLine[]): Promise<string> {
   const message = `All changes of the session in one patch\n\nIt stands for ${commits.length} commits that mail cannot carry as they are.\n`;
   const { name, email } = GLUE_IDENTITY;
   const env = { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
@@ -95,7 +95,7 @@ const FORMAT = [
 
 /** Only a whole mbox ever bears the name of a whole one. */
 async function writePatches(
-  store: Store,
+  store: ChangeStore,
   sessionDir: string,
   tip: string,
 ): Promise<{ size: number; truncated: boolean }> {
