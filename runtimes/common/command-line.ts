@@ -9,23 +9,24 @@ const MAX_TOTAL_BYTES = 2_000_000;
 const MAX_SCRIPT_BYTES = 100_000;
 
 /**
- * The argv of a command. A script runs as `shell -c TEXT`; one too long for an argument is given to `stage`, which puts the bytes
+ * The argv of a command. A script runs as `shell -c TEXT` (with `flags` before the `-c`); one too long for an argument is given to `stage`, which puts the bytes
  * into a file of the sandbox and returns its path, and is sourced from there (stdin stays free, `$0` stays the shell's name).
  */
 export async function commandArgv(
   command: Command,
   shell: string,
   stage: (text: Uint8Array) => Promise<string>,
+  flags: readonly string[] = [],
 ): Promise<[string, ...string[]]> {
   if ("argv" in command) return [...command.argv];
   if (command.script.includes("\0")) {
     throw new GlueError("optionInvalid", "The script contains a NUL character, which no shell can take.");
   }
   const program = command.shell ?? shell;
-  if (command.script.length <= MAX_SCRIPT_BYTES / 4) return [program, "-c", command.script];
+  if (command.script.length <= MAX_SCRIPT_BYTES / 4) return [program, ...flags, "-c", command.script];
   const bytes = new TextEncoder().encode(command.script);
-  if (bytes.length <= MAX_SCRIPT_BYTES) return [program, "-c", command.script];
-  return [program, "-c", `. ${quote(await stage(bytes))}`];
+  if (bytes.length <= MAX_SCRIPT_BYTES) return [program, ...flags, "-c", command.script];
+  return [program, ...flags, "-c", `. ${quote(await stage(bytes))}`];
 }
 
 /** One word for a POSIX shell, whatever the text holds. */
@@ -42,24 +43,29 @@ const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SHELL_OWNED = new Set(
   (
     "BASHOPTS BASHPID BASH_ARGV0 BASH_COMMAND BASH_COMPAT BASH_SUBSHELL BASH_VERSINFO BASH_VERSION BASH_XTRACEFD COMP_WORDBREAKS " +
-    "EPOCHREALTIME EPOCHSECONDS HISTCMD IFS LINENO OLDPWD OPTERR OPTIND PPID PS1 PS2 PS4 PWD RANDOM SECONDS SHELLOPTS SRANDOM"
+    "EPOCHREALTIME EPOCHSECONDS HISTCMD IFS LINENO OPTERR OPTIND PPID PS1 PS2 PS4 RANDOM SECONDS SHELLOPTS SRANDOM"
   ).split(" "),
 );
+
+/** Names that a shell sets when it changes the folder. */
+const SET_BY_CD = new Set(["OLDPWD", "PWD"]);
 
 /**
  * Splits what a command is to find in its environment: what passes through the launcher's shell as it is, and what has to be set
  * behind it by `env`, whose words `viaEnv` go in front of the argv. A program whose name begins with "-" needs `env` too, since
- * no word ends the options of every shell's `exec`.
+ * no word ends the options of every shell's `exec`. `changesFolder`: whether the launcher is given a `cwd`.
  */
 export function throughShell(
   argv: readonly [string, ...string[]],
   env: Readonly<Record<string, string>>,
+  changesFolder = true,
 ): { argv: [string, ...string[]]; env: Record<string, string> } {
   const plain: Record<string, string> = {};
   const words: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     checkVariable(name, value);
-    if (SHELL_NAME.test(name) && !SHELL_OWNED.has(name)) plain[name] = value;
+    const own = SHELL_OWNED.has(name) || (changesFolder && SET_BY_CD.has(name));
+    if (SHELL_NAME.test(name) && !own) plain[name] = value;
     else words.push(`${name}=${value}`);
   }
   if (words.length === 0 && !argv[0].startsWith("-")) return { argv: [...argv], env: plain };

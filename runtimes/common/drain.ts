@@ -14,11 +14,19 @@ export interface DrainLimits {
   readonly bytes?: number;
 }
 
+/** Called once, when nothing will be read from the source again: where its file descriptor can be closed. */
+export type Release = () => void;
+
 /**
  * `source`, until it ends or until `exited` has settled and the limits are reached; then the source is cancelled. Nothing is read
  * ahead: back-pressure passes through.
  */
-export function drainAfterExit(source: ByteStream, exited: Promise<unknown>, limits: DrainLimits = {}): ByteStream {
+export function drainAfterExit(
+  source: ByteStream,
+  exited: Promise<unknown>,
+  limits: DrainLimits = {},
+  release: Release = () => undefined,
+): ByteStream {
   const reader = source.getReader();
   let msLeft = limits.ms ?? 250;
   let bytesLeft = limits.bytes ?? 64 * 1024 * 1024;
@@ -64,15 +72,28 @@ export function drainAfterExit(source: ByteStream, exited: Promise<unknown>, lim
     return read;
   }
 
+  async function end(): Promise<void> {
+    try {
+      await reader.cancel();
+    } finally {
+      release();
+    }
+  }
+
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const chunk = await next();
-        if (chunk !== undefined) return controller.enqueue(chunk);
+        try {
+          const chunk = await next();
+          if (chunk !== undefined) return controller.enqueue(chunk);
+        } catch (error) {
+          release();
+          throw error;
+        }
         controller.close();
-        await reader.cancel();
+        await end();
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel: end,
     },
     { highWaterMark: 0 },
   );

@@ -27,10 +27,14 @@ glue_look_ps() {
   glue_parent=$1 glue_session=$2 glue_start=$4.$5.$6.$7.$8
 }
 
-# Sets glue_me to the process that asks: in a subshell, $$ is still its parent's.
+# Sets glue_me to the process that asks (in a subshell, $$ is still its parent's), and the rest as glue_look does.
 glue_who() {
-  if read -r glue_me glue_line </proc/self/stat; then return; fi 2>/dev/null
-  glue_me=$(exec sh -c 'echo $PPID')
+  if glue_look self; then
+    glue_me=${glue_text%% (*} glue_me=${glue_me# }
+  else
+    glue_me=$(exec sh -c 'echo $PPID')
+    glue_look "$glue_me"
+  fi
 }
 
 glue_pids() {
@@ -221,7 +225,6 @@ glue_run() {
     glue_sid=$$ glue_sidstart=$glue_start
     [ "$glue_session" = "$$" ] || glue_sid=0
     glue_who
-    glue_look "$glue_me"
     echo "$glue_me $glue_start $glue_sid $glue_sidstart $$ $glue_dog ." >"$glue_spool/$glue_id.pid" || exit 125
     # Whoever cancels writes this file before it reads the one above, so that one of the two sees the other.
     [ ! -e "$glue_spool/$glue_id.cancel" ] || exit 143
