@@ -38,8 +38,8 @@ complete -F _glue glue
 `,
   zsh: `#compdef glue
 _glue() {
-  local line value
-  local -a offers
+  local line value entry
+  local -a offers unfinished
   for line in "\${(@f)$(\${words[1]} __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     value=\${line%%$'\\t'*}
     case $value in
@@ -47,10 +47,14 @@ _glue() {
       :file) _files ;;
       :directory) _files -/ ;;
       :command) _command_names -e ;;
-      *) offers+=("\${value//:/\\\\:}:\${line#*$'\\t'}") ;;
+      *)
+        entry="\${value//:/\\\\:}:\${line#*$'\\t'}"
+        if [[ $value == *= ]]; then unfinished+=("$entry"); else offers+=("$entry"); fi
+        ;;
     esac
   done
-  (( \${#offers} )) && _describe -o 'glue' offers
+  (( \${#offers} )) && _describe 'glue' offers
+  (( \${#unfinished} )) && _describe 'glue' unfinished -S ''
 }
 if [ "$funcstack[1]" = "_glue" ]; then _glue "$@"; else compdef _glue glue; fi
 `,

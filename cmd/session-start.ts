@@ -1,0 +1,109 @@
+import { resolve } from "node:path";
+import { attachSession } from "../session/attach.ts";
+import { findSession } from "../session/find.ts";
+import { openSession } from "../session/open.ts";
+import type { Session } from "../session/session.ts";
+import { watchInterrupts } from "../session/signals.ts";
+import { ensureKeeper } from "../session/spawn-keeper.ts";
+import { surroundingsOf } from "../session/surroundings.ts";
+import { defineCommand } from "./command.ts";
+import { parseDuration } from "./duration.ts";
+import { openFlags, outputFlags } from "./flags.ts";
+import type { Io } from "./io.ts";
+import { readSessionEnv } from "./session-env.ts";
+import { resolveSettings } from "./settings.ts";
+import { tellLeftBehind } from "./tell-left-behind.ts";
+
+export const command = defineCommand({
+  name: "session start",
+  summary: "Open a session that outlives this call, and print its id.",
+  description:
+    "glue exec runs commands in it, from any process; glue session close brings the changes back and releases the sandbox. Until then the sandbox stays.",
+  args: {
+    ...openFlags,
+    attach: {
+      type: "string",
+      valueHint: "ID",
+      complete: "session",
+      description: "Open no new session: check that this one is reached, and print its id",
+    },
+    env: {
+      type: "string",
+      alias: "e",
+      valueHint: "K=V|NAME",
+      multiple: true,
+      description: "Set a variable for every command, or pass on what it is where the command is given",
+    },
+    timeout: {
+      type: "string",
+      valueHint: "TIME",
+      description: "The deadline of every command that has none of its own",
+    },
+    ...outputFlags,
+  },
+  examples: [
+    { run: "glue session start -r docker", does: "a container that stays until it is closed" },
+    {
+      run: 's=$(glue session start -r docker) && glue exec -s "$s" -- npm ci && glue session close "$s"',
+      does: "in a script",
+    },
+  ],
+  async run(options, io) {
+    const defaults = {
+      ...readSessionEnv(options.env),
+      ...(options.timeout === undefined ? {} : { timeoutMs: parseDuration(options.timeout, "--timeout") }),
+    };
+    await tellLeftBehind(io);
+    if (options.attach !== undefined) return await reach(options.attach, io);
+    const resolved = await resolveSettings(options, io);
+    const interrupts = watchInterrupts((line) => io.err(line));
+    try {
+      const session = await openSession({
+        resolved,
+        cwd: resolve(io.cwd, options.cwd ?? "."),
+        ...(options.copy ? { mode: "copy" as const } : {}),
+        kind: "open",
+        ...(Object.keys(defaults).length === 0 ? {} : { defaults }),
+        voice: io,
+        progress: io.progress,
+        recorded: (id) =>
+          interrupts.whatIsLeft(() => [`Session ${id} was not opened to the end. glue prune ends what is left of it.`]),
+        signal: interrupts.signal,
+        env: io.env,
+      });
+      ensureKeeper(session);
+      await session.detach();
+      io.endProgress();
+      tell(session, io);
+      io.notice(`Open on ${session.meta.runtime}. glue exec -- CMD runs in it; glue session close ends it.`);
+      return 0;
+    } finally {
+      interrupts.dispose();
+    }
+  },
+});
+
+async function reach(given: string, io: Io): Promise<number> {
+  const around = surroundingsOf({ voice: io, progress: io.progress, env: io.env });
+  const session = await attachSession(around, { id: findSession(around.home, given, io.cwd), cwd: io.cwd });
+  ensureKeeper(session);
+  await session.detach();
+  tell(session, io);
+  return 0;
+}
+
+function tell(session: Session, io: Io): void {
+  const { id, meta } = session;
+  if (!io.json) return io.out(`${id}\n`);
+  io.outJson({
+    schemaVersion: 1,
+    id,
+    runtime: meta.runtime,
+    requestedRuntime: meta.requestedRuntime,
+    mode: meta.mode,
+    sandbox: meta.handle.id ?? meta.handle.name,
+    folder: meta.tree.top,
+    createdAt: meta.createdAt,
+    ...(meta.deadline === undefined ? {} : { deadline: meta.deadline }),
+  });
+}
