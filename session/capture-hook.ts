@@ -24,17 +24,13 @@ export type CaptureOccasion = "close" | "prune" | "checkpoint";
 /** Brings the change of a session to this machine. The caller holds the session's lock. Throws only for a bug or an interrupt. */
 export type CaptureHook = (session: Session, occasion: CaptureOccasion) => Promise<CaptureReport>;
 
-/** Captures where there is something to capture. */
-export const capture: CaptureHook = async (session) => {
-  const at = new Date().toISOString();
-  if (session.meta.mode === "direct") return { status: "nothing", at, mayRelease: true };
-  return {
-    status: "unavailable",
-    at,
-    reason: "notSupported",
-    message: "this version cannot bring changes back; the sandbox is kept",
-    mayRelease: false,
-  };
+/** Captures where there is something to capture; what that takes is loaded only then. */
+export const capture: CaptureHook = async (session, occasion) => {
+  if (session.meta.mode === "direct") {
+    return { status: "nothing", at: new Date(session.now()).toISOString(), mayRelease: true };
+  }
+  const { captureSession } = await import("./capture.ts");
+  return await captureSession(session, occasion);
 };
 
 /** The line that says that a capture is missing. */

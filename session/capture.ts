@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { type GlueError, isGlueError } from "../spec/glue-error.ts";
+import { type CaptureResult, capture } from "../workspace/capture.ts";
+import type { StorePlace } from "../workspace/capture-store.ts";
+import type { StagedBase } from "../workspace/snapshot-types.ts";
+import type { CaptureGap, CaptureHook, CaptureReport } from "./capture-hook.ts";
+import type { Home } from "./home.ts";
+import type { Session } from "./session.ts";
+import { stagedBase } from "./staged.ts";
+
+/**
+ * Brings the change of a session here. Never throws for what can be said in a report; only an interrupt and a bug pass through.
+ * A sandbox is given up only when it is proven to be gone: whatever else fails, it is kept and the capture can be tried again.
+ */
+export const captureSession: CaptureHook = async (session, occasion) => {
+  const at = new Date(session.now()).toISOString();
+  const base = stagedBase(session.meta);
+  if (base === undefined) {
+    const message = "the tree was never brought in whole, so that no command ran on it; there is nothing to bring back";
+    return gap("noBootstrapSha", message, at, true);
+  }
+  if (base.base === null) {
+    const message = `neither this machine nor the sandbox has git; copy what you need with glue cp ${session.id}:/workspace/… .`;
+    return gap("runtimeNotGit", message, at, false);
+  }
+  try {
+    const result = await capture(session.runtime, {
+      ...changePlace(session.home, session.id, session.folder.path, base),
+      runtimeId: session.meta.runtime,
+      sandboxId: session.meta.handle.id ?? session.meta.handle.name,
+      capBytes: session.options.capture_cap_mb * 1_000_000,
+      now: new Date(session.now()),
+      progress: session.progress,
+    });
+    if (occasion !== "checkpoint") for (const warning of result.warnings) session.voice.warn(warning);
+    return { status: result.status, at, mayRelease: true, facts: factsOf(result) };
+  } catch (error) {
+    return unavailable(error, at, session);
+  }
+};
+
+/** Where the change of a session is worked with on this machine. */
+export function changePlace(home: Home, id: string, sessionDir: string, base: StagedBase): StorePlace {
+  return { sessionDir, gitDir: join(home.cache, "change", id), base };
+}
+
+function factsOf(result: CaptureResult): Record<string, unknown> {
+  const { tree, bytes, warnings } = result;
+  return result.status === "nothing"
+    ? { tree, bytes, warnings }
+    : { tree, bytes, warnings, head: result.head, refs: result.refs.length, ...result.facts };
+}
+
+function unavailable(error: unknown, at: string, session: Session): CaptureReport {
+  if (!isGlueError(error) || error.code === "cancelled" || error.code === "internal") throw error;
+  const what = sentence(error);
+  switch (error.code) {
+    case "sandboxGone":
+      return gap("executorDead", `${what}; end-of-session diff cannot be captured`, at, true);
+    case "runtimeUnreachable":
+    case "outcomeUnknown":
+      return gap(
+        "executorDead",
+        `${what}; whether the sandbox lives is unknown, so it is kept: ${again(session)}`,
+        at,
+        false,
+      );
+    case "notSupported":
+      return gap("notSupported", what, at, false);
+    default:
+      return gap("gitFailed", `${what}; the sandbox is kept: ${again(session)}`, at, false);
+  }
+}
+
+function again(session: Session): string {
+  return `glue session close ${session.id} tries again`;
+}
+
+/** What an error says, with what to do about it, as a part of a sentence. */
+function sentence({ message, hint }: GlueError): string {
+  return (hint === undefined ? message : `${message} ${hint}`).replace(/\.$/, "");
+}
+
+function gap(reason: CaptureGap, message: string, at: string, mayRelease: boolean): CaptureReport {
+  return { status: "unavailable", at, reason, message, mayRelease };
+}

@@ -1,0 +1,77 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { GlueError } from "../spec/glue-error.ts";
+import { CAPTURE_FILES } from "../workspace/capture-store.ts";
+import { type Landed, land } from "../workspace/land.ts";
+import { checkOut } from "../workspace/land-checkout.ts";
+import type { StagedBase } from "../workspace/snapshot-types.ts";
+import { changePlace } from "./capture.ts";
+import { takeLock } from "./lock.ts";
+import type { SessionMeta } from "./meta.ts";
+import { recordChange } from "./record.ts";
+import type { Surroundings } from "./session.ts";
+import { stagedBase } from "./staged.ts";
+import { readMeta, type SessionFolder } from "./store.ts";
+
+export interface LandOptions {
+  /** A folder of the repository to land in, absolute; the session's own where it is left out. */
+  readonly target?: string;
+  /** Without `refs/heads/`; `glue/<id>` where it is left out. */
+  readonly branch?: string;
+  /** Switch the working tree of the target to the branch. */
+  readonly checkout: boolean;
+}
+
+export interface LandReport extends Landed {
+  readonly checkedOut: boolean;
+}
+
+/**
+ * Lands the captured change of a session as a branch, under the session's lock, and records that it did. Errors of `land` and
+ * `checkOut` pass through; a branch that was made stays also when it could not be checked out.
+ */
+export async function landSession(
+  around: Surroundings,
+  folder: SessionFolder,
+  options: LandOptions,
+): Promise<LandReport> {
+  const lock = await takeLock({ path: folder.lock, doing: "landing its change", facts: around.facts, waitMs: 10_000 });
+  try {
+    const meta = readMeta(folder);
+    const base = capturedBase(folder, meta);
+    const place = changePlace(around.home, folder.id, folder.path, base);
+    const target = options.target ?? base.host.top;
+    const landed = await land({
+      ...place,
+      sessionId: folder.id,
+      target,
+      ...(options.branch === undefined ? {} : { branch: options.branch }),
+    });
+    recordChange(around, folder, meta, { landedAt: new Date(around.now()).toISOString() });
+    if (options.checkout) await checkOut({ target, landed, base, home: around.home.root });
+    return { ...landed, checkedOut: options.checkout };
+  } finally {
+    lock.release();
+  }
+}
+
+/** The base of a session whose change is on this machine. `nothingToLand` says why it is not, otherwise. */
+export function capturedBase(folder: SessionFolder, meta: SessionMeta): StagedBase {
+  const { id, capture, mode } = meta;
+  const base = stagedBase(meta);
+  // The file decides: a later capture that failed does not take away what an earlier one brought.
+  if (base !== undefined && existsSync(join(folder.path, CAPTURE_FILES.bundle))) return base;
+  if (mode === "direct") {
+    throw new GlueError("nothingToLand", `Session ${id} worked on your files directly: its changes are there already.`);
+  }
+  if (capture === undefined) {
+    throw new GlueError("nothingToLand", `The change of session ${id} has not been captured yet.`, {
+      hint: `glue session close ${id} captures it and ends the session.`,
+    });
+  }
+  if (capture.status === "nothing") throw new GlueError("nothingToLand", `Session ${id} changed nothing.`);
+  throw new GlueError(
+    "nothingToLand",
+    `The change of session ${id} is not on this machine: ${capture.message ?? "its files are gone"}.`,
+  );
+}
