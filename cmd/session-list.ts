@@ -2,8 +2,8 @@ import { listSessions, type SessionRow } from "../session/list.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
 import { columns } from "./columns.ts";
 import { defineCommand } from "./command.ts";
-import { duration } from "./duration-text.ts";
 import { outputFlags } from "./flags.ts";
+import { duration } from "./progress.ts";
 import { tellLeftBehind } from "./tell-left-behind.ts";
 
 export const command = defineCommand({

@@ -94,7 +94,10 @@ async function reach(given: string, io: Io): Promise<number> {
 
 function tell(session: Session, io: Io): void {
   const { id, meta } = session;
-  if (!io.json) return io.out(`${id}\n`);
+  if (!io.json) {
+    io.out(`${id}\n`);
+    return;
+  }
   io.outJson({
     schemaVersion: 1,
     id,

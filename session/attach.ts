@@ -1,12 +1,12 @@
 import { realpathSync } from "node:fs";
 import { relative } from "node:path";
 import { loadRuntime } from "../runtimes/factory.ts";
-import { GlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { isInside } from "./host-tree.ts";
 import { type LiveSession, liveSession } from "./live-session.ts";
-import { isFinal, type SessionMeta } from "./meta.ts";
+import type { SessionMeta } from "./meta.ts";
 import type { Surroundings } from "./session.ts";
+import { refuseUnlessOpen } from "./session-state.ts";
 import { readMeta, type SessionFolder, sessionFolder } from "./store.ts";
 
 /** Which open session, and from where. */
@@ -52,26 +52,4 @@ function startIn(meta: SessionMeta, cwd: string): string {
     return "";
   }
   return isInside(stands, top) ? relative(top, stands) : "";
-}
-
-/** `sessionClosed` with what became of it, unless commands may run in the session. */
-export function refuseUnlessOpen(meta: SessionMeta): void {
-  if (meta.state === "open") return;
-  const what = {
-    intended: "is still being opened, or its opening was cut short",
-    created: "is still being opened, or its opening was cut short",
-    closing: "is being closed",
-    captured: "is being closed",
-    closed: "is closed",
-    failed: "was never open: opening it failed",
-    lost: "is lost: its sandbox is gone",
-  }[meta.state];
-  const hint = isFinal(meta.state)
-    ? "glue session start opens a new one."
-    : `glue session list shows how it goes; glue session close ${meta.id} ends it.`;
-  throw new GlueError(
-    "sessionClosed",
-    `Session ${meta.id} ${what}${meta.note === undefined ? "" : ` (${meta.note})`}.`,
-    { hint },
-  );
 }

@@ -6,6 +6,7 @@ import { isFinal, type SessionMeta, type SessionState } from "./meta.ts";
 import { type Changes, logState, recordState } from "./record.ts";
 import { keepsSandbox } from "./runtime-options.ts";
 import type { CloseOptions, CloseReport } from "./session.ts";
+import { dismissKeeper } from "./spawn-keeper.ts";
 import { readMeta } from "./store.ts";
 
 /**
@@ -29,11 +30,16 @@ export async function closeSession(session: LiveSession, options: CloseOptions =
     return await closeLocked(session, "close");
   } finally {
     lock.release();
+    if (session.meta.owner.kind === "open") await dismissKeeper(session, session.folder);
   }
 }
 
-/** The same for a caller that holds the lock and has just read the record. */
-export async function closeLocked(session: LiveSession, occasion: CaptureOccasion): Promise<CloseReport> {
+/** The same for a caller that holds the lock and has just read the record. `note` says why, where nobody asked for it. */
+export async function closeLocked(
+  session: LiveSession,
+  occasion: CaptureOccasion,
+  note?: string,
+): Promise<CloseReport> {
   if (isFinal(session.meta.state)) return { ...closedReport(session.meta), already: true };
   if (session.meta.state !== "captured") {
     const problem = await bringBack(session, occasion);
@@ -47,9 +53,10 @@ export async function closeLocked(session: LiveSession, occasion: CaptureOccasio
     return { ...closedReport(session.meta), problem: error };
   }
   const { capture } = session.meta;
+  const why = capture?.message ?? note;
   enter(session, capture?.status === "unavailable" ? "lost" : "closed", {
     ...(kept ? { kept } : {}),
-    ...(capture?.message === undefined ? {} : { note: capture.message }),
+    ...(why === undefined ? {} : { note: why }),
   });
   logState(session, session.folder, session.meta);
   return closedReport(session.meta);

@@ -19,10 +19,15 @@ export function maskFor(
   const values = secretValues(options);
   for (const environment of environments) {
     for (const [name, value] of Object.entries(environment)) {
-      if (value !== undefined && SECRET_NAME.test(name)) values.push(value);
+      if (value !== undefined && looksSecret(name)) values.push(value);
     }
   }
   return maskOf(values);
+}
+
+/** Whether a variable's name says that its value is a secret. */
+export function looksSecret(name: string): boolean {
+  return SECRET_NAME.test(name);
 }
 
 /** A mask for the given values. The longest is replaced first, so that one that contains another leaves no rest. */

@@ -18,8 +18,10 @@ export function recordState(
   state: SessionState,
   changes: Changes = {},
 ): SessionMeta {
+  // A note is on how a session came to one state, and goes with it.
+  const { note: _, ...rest } = meta;
   const next: SessionMeta = {
-    ...meta,
+    ...rest,
     ...changes,
     glueVersion: GLUE_VERSION,
     state,

@@ -6,6 +6,8 @@ import { appendEvent, type SessionEvent } from "./events.ts";
 import { randomName } from "./id.ts";
 import { type Mask, maskFor } from "./mask.ts";
 import type { Session, SessionCommand } from "./session.ts";
+import { refuseUnlessOpen } from "./session-state.ts";
+import { readMeta } from "./store.ts";
 
 /** A command of a session, and the duty to record its end. */
 export interface RecordedCommand extends SessionCommand {
@@ -36,6 +38,8 @@ export async function runCommand(
   };
   let running: RunningCommand;
   try {
+    // Whoever closes the session says so before looking at its log, and we look after writing into it: one sees the other.
+    if (session.meta.owner.kind === "open") refuseUnlessOpen(readMeta(session.folder));
     running = await session.runtime.executor.run(command, { ...full, cwd: full.cwd ?? session.startFolder });
   } catch (error) {
     fail(error);

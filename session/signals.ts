@@ -19,9 +19,9 @@ const PARENT_POLL_MS = 500;
 /**
  * Watches for Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) and the death of the parent, which all mean the same. A second one ends the
  * process at once, by that signal, so that whoever waits for it sees how it ended. Started with SIGHUP ignored (nohup), glue is
- * meant to outlive terminal and parent, and does.
+ * meant to outlive terminal and parent, and does. `parent: false` is for a process whose parent does not stay.
  */
-export function watchInterrupts(say: (line: string) => void): Interrupts {
+export function watchInterrupts(say: (line: string) => void, watch: { readonly parent?: boolean } = {}): Interrupts {
   const controller = new AbortController();
   const handlers = new Map<NodeJS.Signals, () => void>();
   let left: () => readonly string[] = () => [];
@@ -55,7 +55,7 @@ export function watchInterrupts(say: (line: string) => void): Interrupts {
   }, PARENT_POLL_MS);
   // The watch is no reason to stay.
   parentWatch.unref();
-  if (outlivesTerminal || parent <= 1) clearInterval(parentWatch);
+  if (watch.parent === false || outlivesTerminal || parent <= 1) clearInterval(parentWatch);
   return {
     signal: controller.signal,
     whatIsLeft(lines) {

@@ -1,0 +1,70 @@
+import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { attachTo } from "./attach.ts";
+import { closedReport, closeLocked } from "./close.ts";
+import { finishGone } from "./finish-gone.ts";
+import { healLocked } from "./heal.ts";
+import { takeLock } from "./lock.ts";
+import { isFinal, type SessionMeta } from "./meta.ts";
+import { isAlive } from "./owner.ts";
+import type { CloseReport, Surroundings } from "./session.ts";
+import { dismissKeeper } from "./spawn-keeper.ts";
+import { readMeta, type SessionFolder, sessionFolder } from "./store.ts";
+
+/**
+ * Ends a session that this process did not open. Whoever comes second waits for the first and reports what it did. `sessionBusy` for one
+ * that belongs to a process that still runs: that one ends it.
+ */
+export async function closeById(around: Surroundings, id: string, signal?: AbortSignal): Promise<CloseReport> {
+  const folder = sessionFolder(around.home, id);
+  // Says that there is none before its lock would make a folder's worth of confusion.
+  readMetaIfWhole(folder);
+  const lock = await takeLock({
+    path: folder.lock,
+    doing: "closing the session",
+    facts: around.facts,
+    waitMs: Number.POSITIVE_INFINITY,
+    onWait: (holder) =>
+      around.voice.notice(
+        `Waiting for process ${holder?.pid ?? "?"}, which is ${holder?.doing ?? "at work on this session"}.`,
+      ),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  try {
+    const meta = healLocked(around, folder);
+    refuseIfOwned(around, meta);
+    return isFinal(meta.state) ? { ...closedReport(meta), already: true } : await end(around, folder, meta);
+  } finally {
+    lock.release();
+    await dismissKeeper(around, folder);
+  }
+}
+
+async function end(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<CloseReport> {
+  try {
+    return await closeLocked(await attachTo(around, folder, meta), "close");
+  } catch (error) {
+    if (!isGlueError(error, "sandboxGone")) throw error;
+    return closedReport(finishGone(around, folder, meta, error.message));
+  }
+}
+
+function refuseIfOwned(around: Surroundings, meta: SessionMeta): void {
+  if (meta.owner.kind !== "process" || isFinal(meta.state) || isAlive(meta.owner, around.facts).state !== "alive")
+    return;
+  throw new GlueError(
+    "sessionBusy",
+    `Session ${meta.id} belongs to a glue that runs (process ${meta.owner.pid}), which ends it.`,
+    {
+      hint: `Wait for that, or end it with kill ${meta.owner.pid}.`,
+    },
+  );
+}
+
+function readMetaIfWhole(folder: SessionFolder): void {
+  try {
+    readMeta(folder);
+  } catch (error) {
+    // A damaged one is mended under the lock.
+    if (!isGlueError(error, "sessionDamaged")) throw error;
+  }
+}

@@ -1,0 +1,150 @@
+import { statSync } from "node:fs";
+import { isGlueError } from "../spec/glue-error.ts";
+import { attachSession } from "./attach.ts";
+import { closeIfUnused } from "./close-unused.ts";
+import { isInUse } from "./judge.ts";
+import { removeLease, socketPath, writeLease } from "./keeper-lease.ts";
+import { type KeeperHandler, serveKeeper } from "./keeper-socket.ts";
+import type { LiveSession } from "./live-session.ts";
+import { type Lock, takeLock } from "./lock.ts";
+import { GLUE_VERSION, isFinal } from "./meta.ts";
+import type { Surroundings } from "./session.ts";
+import { readMeta, sessionFolder } from "./store.ts";
+
+/** The keeper's rhythms, in milliseconds; tests give shorter ones. */
+export interface KeeperTimes {
+  /** Between two signs of life. */
+  readonly renewMs: number;
+  /** Closes the session after this long without a command; never where it is undefined. Default: `idle_minutes`. */
+  readonly idleMs?: number | undefined;
+}
+
+const RENEW_MS = 30_000;
+
+/** Why a keeper ended. */
+export type KeeperEnd = "asked" | "session over" | "idle" | "not needed";
+
+/**
+ * Keeps one open session until it is over or `signal` aborts: says that it lives, keeps a lease of the sandbox alive, answers on its socket,
+ * and closes the session when it was idle for long enough. Of two keepers of one session the second leaves at once. Everything that it does
+ * another process can do as well; its death costs nothing but that it is not done.
+ */
+export async function keepSession(
+  around: Surroundings,
+  id: string,
+  signal: AbortSignal,
+  times: KeeperTimes = { renewMs: RENEW_MS },
+): Promise<KeeperEnd> {
+  const folder = sessionFolder(around.home, id);
+  let lock: Lock;
+  try {
+    lock = await takeLock({
+      path: `${folder.path}/keeper.lock`,
+      doing: "keeping the session",
+      facts: around.facts,
+      waitMs: 0,
+    });
+  } catch (error) {
+    if (isGlueError(error, "sessionBusy")) return "not needed";
+    throw error;
+  }
+  try {
+    const session = await attachSession(around, { id, cwd: "/" });
+    try {
+      return await keep(session, signal, times);
+    } finally {
+      await session.detach();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTimes): Promise<KeeperEnd> {
+  const { folder, facts } = session;
+  const over = Promise.withResolvers<KeeperEnd>();
+  const startedAt = new Date(session.now()).toISOString();
+  const path = socketPath(folder);
+  const socket = serveKeeper(
+    path,
+    handlerOf(session, startedAt, () => over.resolve("asked")),
+  );
+  const idle = idleWatch(session, times.idleMs ?? idleOption(session));
+  let beating = false;
+  const beat = async () => {
+    if (isOver(session)) return over.resolve("session over");
+    writeLease(folder, facts, path, startedAt);
+    await session.runtime.renew?.();
+    if (await idle()) over.resolve("idle");
+  };
+  const tick = () => {
+    if (beating) return;
+    beating = true;
+    // A beat that fails is tried again with the next one: the session is none the worse for it.
+    beat()
+      .catch((error: unknown) => session.voice.warn(error instanceof Error ? error.message : String(error)))
+      .finally(() => {
+        beating = false;
+      });
+  };
+  const timer = setInterval(tick, Math.min(times.renewMs, times.idleMs ?? times.renewMs));
+  const stop = () => over.resolve("asked");
+  signal.addEventListener("abort", stop);
+  try {
+    tick();
+    if (signal.aborted) stop();
+    return await over.promise;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    clearInterval(timer);
+    socket.stop();
+    removeLease(folder);
+  }
+}
+
+function handlerOf(session: LiveSession, startedAt: string, stop: () => void): KeeperHandler {
+  const hello = { session: session.id, pid: process.pid, glueVersion: GLUE_VERSION, startedAt };
+  return async (request) => {
+    if (request.do === "hello") return hello;
+    if (request.do !== "stop") throw new Error(`This keeper cannot do ${request.do}.`);
+    // The answer goes out first.
+    setTimeout(stop, 10);
+    return {};
+  };
+}
+
+function idleOption(session: LiveSession): number | undefined {
+  const minutes = session.options.idle_minutes;
+  return minutes > 0 ? minutes * 60_000 : undefined;
+}
+
+/**
+ * Closes the session once nothing was written to its log for `idleMs` and no command runs. Measured by a clock that does not jump: a
+ * laptop's clock that is set does not end anybody's session.
+ */
+function idleWatch(session: LiveSession, idleMs: number | undefined): () => Promise<boolean> {
+  const size = () => statSync(session.folder.events, { throwIfNoEntry: false })?.size ?? 0;
+  let seen = size();
+  let since = performance.now();
+  return async () => {
+    if (idleMs === undefined) return false;
+    const now = size();
+    if (now !== seen) since = performance.now();
+    seen = now;
+    if (performance.now() - since < idleMs) return false;
+    if (isInUse(session, session.folder)) {
+      since = performance.now();
+      return false;
+    }
+    return await closeIfUnused(session, () => size() === seen);
+  };
+}
+
+function isOver(session: LiveSession): boolean {
+  try {
+    return isFinal(readMeta(session.folder).state);
+  } catch (error) {
+    if (isGlueError(error, "sessionNotFound")) return true;
+    throw error;
+  }
+}
