@@ -5,6 +5,14 @@ import type { AnyCommand } from "./command.ts";
  * Each file exports its `command`.
  */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  exec: () => import("./exec.ts"),
+  "session start": () => import("./session-start.ts"),
+  "session list": () => import("./session-list.ts"),
+  "session close": () => import("./session-close.ts"),
+  "session rm": () => import("./session-rm.ts"),
+  prune: () => import("./prune.ts"),
+  run: () => import("./run.ts"),
+  doctor: () => import("./doctor.ts"),
   capabilities: () => import("./capabilities.ts"),
   "config init": () => import("./config-init.ts"),
   "config path": () => import("./config-path.ts"),
@@ -13,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "config validate": () => import("./config-validate.ts"),
   completions: () => import("./completions.ts"),
   version: () => import("./version.ts"),
+  __keep: () => import("./keep.ts"),
   __complete: () => import("./complete.ts"),
 };
 
