@@ -8,7 +8,7 @@ import { liveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
 import { FORMAT_VERSION, GLUE_VERSION, type SessionMeta } from "./meta.ts";
 import { currentOwner } from "./owner.ts";
-import { type Changes, logState, recordState } from "./record.ts";
+import { type Changes, logState, recordIntent, recordState } from "./record.ts";
 import { fallbackOf, modeOf } from "./runtime-options.ts";
 import type { Session, Surroundings } from "./session.ts";
 import { prepareStage } from "./stage-hook.ts";
@@ -91,7 +91,7 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
     context.mode === "direct"
       ? undefined
       : prepareStage({ folder, tree: context.tree, options, signal: request.signal, ...around });
-  let meta = recordState(around, folder, intentOf(attempt, runtime.plan(options, context)), "intended");
+  let meta = recordIntent(around, folder, intentOf(attempt, runtime.plan(options, context)));
   request.recorded?.(folder.id);
   let opened: RuntimeSession | undefined;
   try {

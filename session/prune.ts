@@ -12,6 +12,7 @@ import { releaseOrphan } from "./release-orphan.ts";
 import { removeFolder } from "./remove.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
+import { tidyIndex } from "./unfinished.ts";
 
 /** What `prune` is asked to look at and to do. */
 export interface PruneRequest {
@@ -67,6 +68,7 @@ export async function prune(around: Surroundings, request: PruneRequest): Promis
     if (recorded) owned.delete(id);
   }
   for (const sandbox of [...owned.values()].flat()) items.push(await pruneUnrecorded(around, request, sandbox));
+  if (!request.dryRun) tidyIndex(around.home);
   return { items, unasked };
 }
 

@@ -7,6 +7,13 @@ import { announce, retire } from "./unfinished.ts";
 /** What of meta.json changes together with the state. */
 export type Changes = Partial<Omit<SessionMeta, "formatVersion" | "glueVersion" | "id" | "state" | "stateAt">>;
 
+/** Writes the first record of a session that is about to be created: on the disk for good before anything is asked for. */
+export function recordIntent(around: Surroundings, folder: SessionFolder, meta: SessionMeta): SessionMeta {
+  announce(around.home, meta, undefined);
+  writeMeta(folder, meta, true);
+  return meta;
+}
+
 /**
  * Records that a session enters a state, before what the state stands for is begun. Only for a holder of the session's lock.
  * Synced to the disk where the state is one that a later process must find again after a loss of power.
@@ -27,9 +34,9 @@ export function recordState(
     state,
     stateAt: new Date(around.now()).toISOString(),
   };
-  announce(around.home, next);
+  announce(around.home, next, meta);
   writeMeta(folder, next, mustLast(next));
-  retire(around.home, next);
+  retire(around.home, next, meta);
   return next;
 }
 
@@ -41,18 +48,17 @@ export function recordChange(
   changes: Changes,
 ): SessionMeta {
   const next = { ...meta, ...changes, glueVersion: GLUE_VERSION };
-  announce(around.home, next);
+  announce(around.home, next, meta);
   writeMeta(folder, next, true);
-  retire(around.home, next);
+  retire(around.home, next, meta);
   return next;
 }
 
 /**
- * `intended` is what a sandbox is found by after any crash, and `captured` is what allows its release. A session of one process
- * that works on the user's files directly has no more to tell after a loss of power than that it was begun.
+ * A session of one process that works on the user's files directly has no more to tell after a loss of power than that it was begun;
+ * every other state is one that a later process goes by.
  */
 function mustLast(meta: SessionMeta): boolean {
-  if (meta.state === "intended" || meta.state === "captured") return true;
   return meta.owner.kind === "open" || meta.mode === "copy";
 }
 

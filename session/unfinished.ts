@@ -37,10 +37,10 @@ export function listUnfinished(home: Home): Unfinished[] {
   return [...busy].map(([id, isBusy]) => ({ id, busy: isBusy })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Makes the entry that a record will need. To be called before the record is written. */
-export function announce(home: Home, meta: SessionMeta): void {
+/** Makes the entry that a record will need, where the one it replaces had none. To be called before the record is written. */
+export function announce(home: Home, meta: SessionMeta, before: SessionMeta | undefined): void {
   const name = entryOf(meta);
-  if (name === undefined) return;
+  if (name === undefined || (before !== undefined && name === entryOf(before))) return;
   const write = () => writeFileSync(join(indexAt(home), name), "", { mode: 0o600 });
   try {
     write();
@@ -51,15 +51,23 @@ export function announce(home: Home, meta: SessionMeta): void {
   }
 }
 
-/** Removes the entries that a record no longer needs. To be called after the record is written. */
-export function retire(home: Home, meta: SessionMeta): void {
-  const needed = entryOf(meta);
-  for (const name of [meta.id, meta.id + BUSY]) if (name !== needed) removeIfThere(join(indexAt(home), name));
+/** Removes the entry that a record no longer needs. To be called after the record is written. */
+export function retire(home: Home, meta: SessionMeta, before: SessionMeta | undefined): void {
+  const name = before === undefined ? undefined : entryOf(before);
+  if (name !== undefined && name !== entryOf(meta)) removeIfThere(join(indexAt(home), name));
 }
 
 /** Removes every entry of a session whose record is gone. */
 export function forget(home: Home, id: string): void {
   for (const name of [id, id + BUSY]) removeIfThere(join(indexAt(home), name));
+}
+
+/** Removes entries that a crash left behind, by the records. */
+export function tidyIndex(home: Home): void {
+  for (const { id } of listUnfinished(home)) {
+    const needed = entryOfRecord(home, id);
+    for (const name of [id, id + BUSY]) if (name !== needed) removeIfThere(join(indexAt(home), name));
+  }
 }
 
 const indexAt = (home: Home) => join(home.cache, "unfinished");

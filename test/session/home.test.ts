@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { homeAt, openHome } from "../../session/home.ts";
 import { newSessionId } from "../../session/id.ts";
 import { machineFacts } from "../../session/owner.ts";
-import { recordState } from "../../session/record.ts";
+import { recordIntent, recordState } from "../../session/record.ts";
 import { makeSessionFolder, readMeta, sessionFolder } from "../../session/store.ts";
 import { testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -21,7 +21,7 @@ test("a new home and what is in it belong to the user alone", () => {
   for (const path of [home.root, home.sessions, home.cache]) expect(statSync(path).mode & 0o777).toBe(0o700);
   const around = surroundings(home);
   const folder = makeSessionFolder(home);
-  recordState(around, folder, metaOf(folder.id), "intended");
+  recordIntent(around, folder, metaOf(folder.id, { state: "intended" }));
   expect(statSync(folder.path).mode & 0o777).toBe(0o700);
   expect(statSync(folder.meta).mode & 0o777).toBe(0o600);
 });
@@ -44,9 +44,9 @@ testNeeding(["root", "linux"], "a home on a file system that is full or read-onl
     const home = openHome({ GLUE_HOME: mount });
     const around = surroundings(home);
     const folder = makeSessionFolder(home);
-    const meta = recordState(around, folder, metaOf(folder.id), "intended");
+    const meta = recordIntent(around, folder, metaOf(folder.id, { state: "intended" }));
     fill(join(mount, "ballast"));
-    expect(() => recordState(around, folder, { ...meta, note: "x".repeat(8_000) }, "open")).toThrow(/the disk is full/);
+    expect(() => recordState(around, folder, meta, "open", { note: "x".repeat(8_000) })).toThrow(/the disk is full/);
     // What was there is still whole, and the next glue reads it.
     expect(readMeta(sessionFolder(home, folder.id)).state).toBe("intended");
     run("mount", "-o", "remount,ro", mount);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { truncateSync } from "node:fs";
 import { holdsUnlandedChange, parseMeta, printMeta } from "../../session/meta.ts";
-import { recordState } from "../../session/record.ts";
+import { recordIntent, recordState } from "../../session/record.ts";
 import { makeSessionFolder, readBackup, readMeta, sessionFolder } from "../../session/store.ts";
 import { freshHome, metaOf, surroundings } from "./support.ts";
 
@@ -45,7 +45,7 @@ test("the version before the current one stays, and the current one is replaced 
   const home = freshHome();
   const around = surroundings(home);
   const folder = makeSessionFolder(home);
-  const first = recordState(around, folder, metaOf(folder.id), "intended");
+  const first = recordIntent(around, folder, metaOf(folder.id, { state: "intended" }));
   expect(readBackup(folder)).toBeUndefined();
   recordState(around, folder, first, "open");
   expect(readMeta(folder).state).toBe("open");
@@ -59,7 +59,7 @@ test("a reader never sees a half-written record, whatever the writer does meanwh
   const home = freshHome();
   const around = surroundings(home);
   const folder = makeSessionFolder(home);
-  const meta = recordState(around, folder, metaOf(folder.id), "intended");
+  const meta = recordIntent(around, folder, metaOf(folder.id, { state: "intended" }));
   const reader = Bun.spawn(
     [
       process.execPath,
@@ -76,7 +76,7 @@ test("a reader never sees a half-written record, whatever the writer does meanwh
   await output.read();
   let writes = 0;
   for (const until = Date.now() + 300; Date.now() < until; writes++) {
-    recordState(around, folder, { ...meta, note: "x".repeat(writes % 5_000) }, "closing");
+    recordState(around, folder, meta, "closing", { note: "x".repeat(writes % 5_000) });
     if (writes % 50 === 0) await Bun.sleep(0);
   }
   expect(await reader.exited).toBe(0);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import type { SessionMeta } from "../../session/meta.ts";
-import { recordState } from "../../session/record.ts";
+import { recordIntent, recordState } from "../../session/record.ts";
 import { makeSessionFolder } from "../../session/store.ts";
 import { listUnfinished } from "../../session/unfinished.ts";
 import { freshHome, machineWith, metaOf, ownerOn, surroundings } from "./support.ts";
@@ -11,7 +11,7 @@ const around = surroundings(home);
 
 function made(changes: Partial<SessionMeta>, state: SessionMeta["state"]): string {
   const folder = makeSessionFolder(home);
-  const meta = recordState(around, folder, metaOf(folder.id, changes), "intended");
+  const meta = recordIntent(around, folder, metaOf(folder.id, { ...changes, state: "intended" }));
   recordState(around, folder, meta, state);
   return folder.id;
 }
