@@ -1,0 +1,189 @@
+/**
+ * The bundle of a snapshot: base and opted-in files, shallow at the base. It is made fast: what the user's packs hold is copied,
+ * what has to be compressed anew is spread over the processors, and what was made once is used again.
+ */
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
+import { writeBundle } from "./bundle-file.ts";
+import { listObjects, type PackedObject, readNames, shallowAt } from "./bundle-objects.ts";
+import { bundleHead } from "./capture-bundle.ts";
+import { type GitOptions, gitText } from "./git.ts";
+import { REFS } from "./layout.ts";
+import type { TakenSnapshot } from "./snapshot.ts";
+import { homeUnusable, type Store, scratchPath } from "./snapshot-store.ts";
+
+/** A bundle on the host. */
+export interface BundleFile {
+  /** Absolute. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** Up to this much new content, deltas are looked for; beyond it the search costs more than the bytes it saves. */
+const DELTA_BYTES = 24_000_000;
+/** From this much new content on, the packs are kept for the next bundle. */
+const KEEP_BYTES = 4_000_000;
+/** Packs this old belong to no session that is still being staged. Milliseconds. */
+const OLD_PACK = 3_600_000;
+
+/**
+ * Makes the bundle at `path` (absolute, must not exist). Refs in it: `refs/glue/base` and, with opted-in files, `refs/glue/include`.
+ * @throws GlueError `gitFailed` where an object is missing, `homeUnusable` where nothing can be written.
+ */
+export async function makeBundle(taken: TakenSnapshot, path: string, signal?: AbortSignal): Promise<BundleFile> {
+  const { snapshot, store } = taken;
+  const folder = join(store.gitDir, "bundles");
+  const name = `${snapshot.base.commit}${suffix(snapshot.includeCommit)}.bundle`;
+  if (!linkOrCopy(join(folder, name), path)) {
+    const scratch = scratchPath(store, "bundle");
+    try {
+      mkdirSync(scratch, { recursive: true, mode: 0o700 });
+      const fresh = await build(taken, scratch, signal);
+      if (!linkOrCopy(fresh, path)) throw homeUnusable(fresh, new Error("the bundle vanished"));
+      keepNewest(folder, name, fresh);
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  }
+  return { path, size: statSync(path).size };
+}
+
+function suffix(includeCommit: string | null): string {
+  return includeCommit === null ? "" : `-${includeCommit}`;
+}
+
+/** False where there is nothing to link or copy. */
+function linkOrCopy(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+  }
+  try {
+    // Another file system, or one without hard links.
+    copyFileSync(from, to);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw homeUnusable(to, cause);
+  }
+}
+
+/** Makes the bundle in the folder `scratch`, where no other session looks; returns its path. */
+async function build({ snapshot, store }: TakenSnapshot, scratch: string, signal?: AbortSignal): Promise<string> {
+  const { base, includeCommit } = snapshot;
+  const refs = [{ id: base.commit, name: REFS.base as string }];
+  if (includeCommit !== null) refs.push({ id: includeCommit, name: REFS.include });
+  const env = shallowAt(base.commit, join(scratch, "shallow"));
+  const options: GitOptions = { ...store.options, env, ...(signal === undefined ? {} : { signal }) };
+  const commits = refs.map(({ id }) => id);
+  const objects = await listObjects(store, options, commits);
+  const made = await makePacks(store, scratch, options, objects);
+  const fresh = join(scratch, "bundle");
+  await writeBundle(
+    fresh,
+    bundleHead({ objectFormat: base.objectFormat, needs: [], refs }),
+    made.packs,
+    base.objectFormat,
+  );
+  if (made.work >= KEEP_BYTES) keepPacks(store, made.packs);
+  return fresh;
+}
+
+interface MadePacks {
+  readonly packs: readonly string[];
+  /** Bytes that had to be compressed anew. */
+  readonly work: number;
+}
+
+async function makePacks(
+  store: Store,
+  scratch: string,
+  options: GitOptions,
+  objects: readonly PackedObject[],
+): Promise<MadePacks> {
+  const fresh = objects.filter((object) => object.work);
+  const work = fresh.reduce((sum, { size }) => sum + size, 0);
+  const few = work <= DELTA_BYTES;
+  if (few && hasOnePack(store)) return { packs: present([await pack(scratch, options, objects, 10)]), work };
+  // Copied objects stay together, because their deltas point at each other. They are not searched for better ones: git would try
+  // every pair that comes from two different packs.
+  const copied = objects.filter((object) => !object.work);
+  const parts = few ? [fresh] : share(fresh, availableParallelism());
+  const packs = [pack(scratch, options, copied, 0), ...parts.map((part) => pack(scratch, options, part, few ? 10 : 0))];
+  return { packs: present(await Promise.all(packs)), work };
+}
+
+function present(packs: readonly (string | undefined)[]): string[] {
+  return packs.filter((path) => path !== undefined);
+}
+
+/** Whether everything that is packed lies in one pack, within which git does not search again. */
+function hasOnePack(store: Store): boolean {
+  const folders = [join(store.gitDir, "objects"), ...(store.userObjects === undefined ? [] : [store.userObjects])];
+  const packs = folders.flatMap((folder) => readNames(join(folder, "pack"))).filter((name) => name.endsWith(".pack"));
+  const borrows = store.userObjects !== undefined && existsSync(join(store.userObjects, "info", "alternates"));
+  return packs.length <= 1 && !borrows;
+}
+
+/** Packs these objects and returns the path, undefined where there are none. `window` is how many neighbours a delta is sought among. */
+async function pack(
+  scratch: string,
+  options: GitOptions,
+  objects: readonly PackedObject[],
+  window: number,
+): Promise<string | undefined> {
+  if (objects.length === 0) return undefined;
+  const prefix = join(scratch, "pack");
+  const stdin = Buffer.from(`${objects.map(({ line }) => line).join("\n")}\n`, "latin1");
+  const args = ["pack-objects", "--quiet", "--delta-base-offset", `--window=${window}`, prefix];
+  return `${prefix}-${await gitText(args, { ...options, stdin })}.pack`;
+}
+
+/** Shares objects out so that every part has about the same size. */
+function share(objects: readonly PackedObject[], count: number): PackedObject[][] {
+  const parts = Array.from({ length: count }, () => ({ objects: [] as PackedObject[], size: 0 }));
+  for (const object of objects.toSorted((a, b) => b.size - a.size)) {
+    const least = parts.reduce((best, part) => (part.size < best.size ? part : best));
+    least.objects.push(object);
+    least.size += object.size;
+  }
+  return parts.map((part) => part.objects);
+}
+
+/** Puts packs where the next bundle finds them, and drops those that they replace. */
+function keepPacks(store: Store, packs: readonly string[]): void {
+  const folder = join(store.gitDir, "objects", "pack");
+  const kept = new Set(packs.map((pack) => basename(pack)));
+  for (const pack of packs) {
+    // git believes in a pack when it sees the index, so that comes last.
+    for (const ending of [".pack", ".idx"]) {
+      const from = pack.replace(/\.pack$/, ending);
+      renameSync(from, join(folder, basename(from)));
+    }
+  }
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith(".pack") || kept.has(name)) continue;
+    // Everything that this snapshot needs is in the new packs; a younger one may be in use by another session.
+    const age = Date.now() - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age < OLD_PACK) continue;
+    for (const ending of [".idx", ".rev", ".pack"])
+      rmSync(join(folder, name.replace(/\.pack$/, ending)), { force: true });
+  }
+}
+
+/** Only the newest bundle is worth its space; sessions have theirs by a link of their own. */
+function keepNewest(folder: string, name: string, fresh: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    renameSync(fresh, join(folder, name));
+    for (const other of readdirSync(folder)) {
+      if (other !== name) rmSync(join(folder, other), { force: true });
+    }
+  } catch (cause) {
+    throw homeUnusable(folder, cause);
+  }
+}
