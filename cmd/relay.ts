@@ -5,6 +5,7 @@ import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { parseDuration } from "./duration.ts";
 import { readEnvFlags } from "./env-flags.ts";
 import type { Io } from "./io.ts";
+import { withShell } from "./script-shell.ts";
 import { passOn } from "./stream.ts";
 
 /** The flags of a command that is run in a session, as `commandFlags` declares them. */
@@ -64,7 +65,7 @@ export async function relay(session: Session, plan: CommandPlan, io: Io, signal:
   let started = false;
   try {
     io.endProgress();
-    const running = await session.run(plan.command, {
+    const running = await session.run(withShell(plan.command, session.meta.runtime, session.options), {
       env: plan.env,
       signal,
       inherit,
@@ -112,7 +113,6 @@ export function statusOf(result: CommandResult): number {
   return result.outcome === "cancelled" ? 128 + constants.signals.SIGINT : result.exitCode;
 }
 
-/** An argv meets no shell; the runtime knows in which shell a script runs there. */
 function commandOf(name: string, { tail, script }: CommandOptions): Command {
   const [program, ...args] = tail;
   if (script !== undefined && program === undefined) return { script };

@@ -149,7 +149,9 @@ export interface CommandExecutor {
 }
 
 /** An argv meets no shell; a script is run by `shell`, a program that takes `-c` (the sandbox's `sh` where it is left out). */
-export type Command = { readonly argv: readonly [string, ...string[]] } | { readonly script: string; readonly shell?: string };
+export type Command =
+  | { readonly argv: readonly [string, ...string[]] }
+  | { readonly script: string; readonly shell?: string };
 
 export interface RunOptions {
   /** Absolute, or relative to the workspace; the workspace where it is left out. */
@@ -162,7 +164,11 @@ export interface RunOptions {
   readonly pty?: PtySize;
   /** Between TERM and KILL, when a timeout or an abort ends the tree. Default 5,000. */
   readonly graceMs?: number;
-  /** Let the command write straight to this process's stdout and stderr where the runtime can; its two streams are then empty. */
+  /**
+   * Let the command write straight to this process's stdout and stderr where the runtime can; its two streams are then empty.
+   * `stdin`, where it is given, is then this process's own too, and the command may get the descriptor in place of the stream:
+   * it takes no more of a shared input than it reads.
+   */
   readonly inherit?: boolean;
 }
 

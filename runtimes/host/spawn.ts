@@ -34,7 +34,7 @@ export interface SpawnOptions {
 export async function spawnChild(argv: readonly string[], options: SpawnOptions): Promise<Child> {
   if (options.pty !== undefined) return spawnInTerminal(argv, options, options.pty);
   // Without anything to connect there is nothing to wait for before the child can start.
-  const stdin = options.stdin === undefined ? undefined : await openPipe();
+  const stdin = options.stdin === undefined || options.inherit ? undefined : await openPipe();
   const stdout = options.inherit ? undefined : await openPipe();
   const stderr = options.inherit ? undefined : await openPipe();
   const pipes = [stdin, stdout, stderr].filter((pipe) => pipe !== undefined);
@@ -55,7 +55,7 @@ function spawnWith(argv: readonly string[], options: SpawnOptions, stdin?: Pipe,
     cwd: options.cwd,
     env: options.env,
     detached: true,
-    stdin: options.stdin === undefined ? "ignore" : (stdin?.read ?? "pipe"),
+    stdin: options.stdin === undefined ? "ignore" : (stdin?.read ?? otherwise),
     stdout: stdout?.write ?? otherwise,
     stderr: stderr?.write ?? otherwise,
   });
@@ -77,7 +77,10 @@ function connect(
     stderr: outputOf(pipes.stderr, child.stderr, exited),
     exited,
     killed: () => child.signalCode !== null,
-    fed: options.stdin === undefined ? Promise.resolve() : feedChild(options.stdin, pipes.stdin, child.stdin, exited),
+    fed:
+      options.stdin === undefined || options.inherit
+        ? Promise.resolve()
+        : feedChild(options.stdin, pipes.stdin, child.stdin, exited),
     resize: () => undefined,
   };
 }
