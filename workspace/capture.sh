@@ -74,7 +74,8 @@ if [ -d "$dot" ] || [ -L "$GLUE_TREE/.git" ]; then
   state=broken
   rm -rf "$GLUE_GIT/view" && mkdir "$GLUE_GIT/view"
   for name in refs packed-refs objects; do ln -s "$common/$name" "$GLUE_GIT/view/$name"; done
-  for name in "$dot"/sharedindex.*; do [ -e "$name" ] && ln -s "$name" "$GLUE_GIT/view/"; done
+  # A copy, because git marks the original as used.
+  for name in "$dot"/sharedindex.*; do [ -e "$name" ] && cp "$name" "$GLUE_GIT/view/"; done
   format='[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n'
   [ "$GLUE_SHA256" = 1 ] && format="$format\tobjectFormat = sha256\n"
   if [ -d "$common/reftable" ]; then
@@ -157,6 +158,11 @@ theirs_tree() {
     own diff --name-only --diff-filter=U -z >"$tmp/list" && [ -s "$tmp/list" ] && own update-index --add --remove -z --stdin <"$tmp/list"
     if [ -s "$tmp/included" ]; then
       own ls-files -c -i -X "$tmp/included" -z >"$tmp/list" && own update-index --force-remove -z --stdin <"$tmp/list"
+    fi
+    if [ -z "$head" ] || ! both merge-base --is-ancestor "$GLUE_BASE" "$head"; then
+      # A repository made anew does not know what the base tracked; that it was not added there again is no deletion.
+      own diff-index --cached --diff-filter=D --name-only -z "$GLUE_BASE" >"$tmp/list"
+      own update-index --add --remove --replace -z --stdin <"$tmp/list"
     fi
     own write-tree --missing-ok
   elif [ -n "$head" ]; then
