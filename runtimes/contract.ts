@@ -15,6 +15,8 @@ export type ByteStream = ReadableStream<Uint8Array>;
 /** One kind of place. Stateless: whatever must outlive the process is in the handle. */
 export interface Runtime {
   readonly id: RuntimeId;
+  /** True where a sandbox is nothing but processes of this machine: after a loss of power there is none left to be found. */
+  readonly endsWithMachine?: boolean;
   /** The name and labels `open` will use, from the context alone and without I/O, so that they can be recorded before the call. */
   plan(options: Options, context: OpenContext): SandboxHandle;
   /** Creates the sandbox and waits until it runs commands. On failure or abort nothing of it stays behind. */

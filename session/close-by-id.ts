@@ -1,12 +1,12 @@
-import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { isGlueError } from "../spec/glue-error.ts";
 import { attachTo } from "./attach.ts";
 import { closedReport, closeLocked } from "./close.ts";
 import { finishGone } from "./finish-gone.ts";
 import { healLocked } from "./heal.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
-import { isAlive } from "./owner.ts";
 import type { CloseReport, Surroundings } from "./session.ts";
+import { refuseIfOwned } from "./session-state.ts";
 import { dismissKeeper } from "./spawn-keeper.ts";
 import { readMeta, type SessionFolder, sessionFolder } from "./store.ts";
 
@@ -44,20 +44,8 @@ async function end(around: Surroundings, folder: SessionFolder, meta: SessionMet
     return await closeLocked(await attachTo(around, folder, meta), "close");
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
-    return closedReport(finishGone(around, folder, meta, error.message));
+    return closedReport(await finishGone(around, folder, meta, error.message));
   }
-}
-
-function refuseIfOwned(around: Surroundings, meta: SessionMeta): void {
-  if (meta.owner.kind !== "process" || isFinal(meta.state) || isAlive(meta.owner, around.facts).state !== "alive")
-    return;
-  throw new GlueError(
-    "sessionBusy",
-    `Session ${meta.id} belongs to a glue that runs (process ${meta.owner.pid}), which ends it.`,
-    {
-      hint: `Wait for that, or end it with kill ${meta.owner.pid}.`,
-    },
-  );
 }
 
 function readMetaIfWhole(folder: SessionFolder): void {

@@ -26,7 +26,8 @@ export async function closeSession(session: LiveSession, options: CloseOptions =
     ...(signal === undefined ? {} : { signal }),
   });
   try {
-    session.meta = readMeta(session.folder);
+    // Nobody else writes the record of a session whose own process lives.
+    if (session.meta.owner.kind === "open") session.meta = readMeta(session.folder);
     return await closeLocked(session, "close");
   } finally {
     lock.release();

@@ -91,7 +91,8 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
     context.mode === "direct"
       ? undefined
       : prepareStage({ folder, tree: context.tree, options, signal: request.signal, ...around });
-  let meta = recordIntent(around, folder, intentOf(attempt, runtime.plan(options, context)));
+  const fleeting = runtime.endsWithMachine === true && context.mode === "direct" && context.owner.kind === "process";
+  let meta = recordIntent(around, folder, intentOf(attempt, runtime.plan(options, context)), fleeting);
   request.recorded?.(folder.id);
   let opened: RuntimeSession | undefined;
   try {

@@ -7,10 +7,18 @@ import { announce, retire } from "./unfinished.ts";
 /** What of meta.json changes together with the state. */
 export type Changes = Partial<Omit<SessionMeta, "formatVersion" | "glueVersion" | "id" | "state" | "stateAt">>;
 
-/** Writes the first record of a session that is about to be created: on the disk for good before anything is asked for. */
-export function recordIntent(around: Surroundings, folder: SessionFolder, meta: SessionMeta): SessionMeta {
+/**
+ * Writes the first record of a session that is about to be created: on the disk for good before anything is asked for, unless there
+ * will be nothing to find after a loss of power (`fleeting`).
+ */
+export function recordIntent(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
+  fleeting = false,
+): SessionMeta {
   announce(around.home, meta, undefined);
-  writeMeta(folder, meta, true);
+  writeMeta(folder, meta, !fleeting);
   return meta;
 }
 

@@ -94,7 +94,7 @@ async function saveAndRelease(around: Surroundings, folder: SessionFolder, meta:
     return { outcome: "released", why: "", captured: capture?.status === "captured" };
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
-    const gone = finishGone(around, folder, meta, error.message);
+    const gone = await finishGone(around, folder, meta, error.message);
     return { outcome: "released", why: gone.note ?? error.message, captured: false };
   }
 }

@@ -8,6 +8,7 @@ import { type Home, homeError } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
 import type { Surroundings } from "./session.ts";
+import { refuseIfOwned } from "./session-state.ts";
 import { notFound, type SessionFolder, sessionFolder } from "./store.ts";
 import { forget } from "./unfinished.ts";
 
@@ -22,6 +23,7 @@ export async function removeSession(around: Surroundings, id: string, force: boo
   try {
     const meta = readAnyhow(around, folder, force);
     if (meta !== undefined) {
+      refuseIfOwned(around, meta);
       if (!force) refuse(meta);
       if (!isFinal(meta.state)) await releaseUnsaved(around, meta);
     }

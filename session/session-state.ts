@@ -1,5 +1,7 @@
 import { GlueError } from "../spec/glue-error.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
+import { isAlive } from "./owner.ts";
+import type { Surroundings } from "./session.ts";
 
 /** `sessionClosed` with what became of it, unless commands may run in the session. */
 export function refuseUnlessOpen(meta: SessionMeta): void {
@@ -20,5 +22,18 @@ export function refuseUnlessOpen(meta: SessionMeta): void {
     "sessionClosed",
     `Session ${meta.id} ${what}${meta.note === undefined ? "" : ` (${meta.note})`}.`,
     { hint },
+  );
+}
+
+/** `sessionBusy` for a session of one process that still runs: that process alone writes its record and ends it. */
+export function refuseIfOwned(around: Surroundings, meta: SessionMeta): void {
+  if (meta.owner.kind !== "process" || isFinal(meta.state) || isAlive(meta.owner, around.facts).state !== "alive")
+    return;
+  throw new GlueError(
+    "sessionBusy",
+    `Session ${meta.id} belongs to a glue that runs (process ${meta.owner.pid}), which ends it.`,
+    {
+      hint: `Wait for that, or end it with kill ${meta.owner.pid}.`,
+    },
   );
 }

@@ -17,6 +17,7 @@ import { HostSession, removePlaces } from "./session.ts";
 
 export class HostRuntime implements Runtime {
   readonly id = "host";
+  readonly endsWithMachine = true;
 
   plan(_options: Options, context: OpenContext): SandboxHandle {
     return planHandle(context);
