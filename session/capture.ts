@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type GlueError, isGlueError } from "../spec/glue-error.ts";
 import { type CaptureResult, capture } from "../workspace/capture.ts";
-import type { StorePlace } from "../workspace/capture-store.ts";
+import { CAPTURE_FILES, type StorePlace } from "../workspace/capture-store.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
 import type { CaptureGap, CaptureHook, CaptureReport } from "./capture-hook.ts";
 import type { Home } from "./home.ts";
@@ -32,12 +32,37 @@ export const captureSession: CaptureHook = async (session, occasion) => {
       now: new Date(session.now()),
       progress: session.progress,
     });
-    if (occasion !== "checkpoint") for (const warning of result.warnings) session.voice.warn(warning);
+    if (occasion !== "checkpoint") tell(session, result);
     return { status: result.status, at, mayRelease: true, facts: factsOf(result) };
   } catch (error) {
     return unavailable(error, at, session);
   }
 };
+
+/** What came back, where it is, and the command that lands it. */
+function tell({ id, voice, folder }: Session, result: CaptureResult): void {
+  for (const warning of result.warnings) voice.warn(warning);
+  if (result.status === "nothing") {
+    voice.notice("◆ No change: the workspace is as it was when the session opened, so there is no patch.");
+    return;
+  }
+  const { commits, files_changed, head_tree, truncated, mbox_exact } = result.facts;
+  voice.notice(`◆ ${counted(commits, "commit")}, ${counted(files_changed, "file")} changed · tree ${head_tree}`);
+  if (truncated) {
+    voice.warn(
+      `The patch is larger than 50 MiB: ${folder.path}/${CAPTURE_FILES.truncated} is only its beginning. What lands it takes all of it.`,
+    );
+  } else {
+    voice.notice(
+      `  ${folder.path}/${CAPTURE_FILES.mbox}${mbox_exact ? "" : " (git am cannot make all of it; this can:)"}`,
+    );
+  }
+  voice.notice(`  glue session apply ${id}`);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
 
 /** Where the change of a session is worked with on this machine. */
 export function changePlace(home: Home, id: string, sessionDir: string, base: StagedBase): StorePlace {

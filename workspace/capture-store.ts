@@ -55,8 +55,8 @@ async function open(place: StorePlace, bundle: BundleHead | undefined): Promise<
 const QUIET = ["core.fsync=none", "core.bare=true", "pack.threads=2"] as const;
 
 async function create(place: StorePlace, store: ChangeStore): Promise<void> {
-  const fresh = `${place.gitDir}.new`;
-  rmSync(fresh, { recursive: true, force: true });
+  // Two processes may look at a change at the same time; each makes its own, and either is as good.
+  const fresh = `${place.gitDir}.${Bun.randomUUIDv7()}`;
   for (const folder of ["objects/info", "objects/pack", "refs", "info"])
     mkdirSync(join(fresh, folder), { recursive: true, mode: 0o700 });
   const sha256 = store.base.objectFormat === "sha256" ? "[extensions]\n\tobjectFormat = sha256\n" : "";
@@ -73,8 +73,12 @@ async function create(place: StorePlace, store: ChangeStore): Promise<void> {
     writeFileSync(join(fresh, "objects", "info", "alternates"), `${alternate(join(borrowed, "objects"))}\n`);
   } else await readBundle(inFresh, join(place.sessionDir, SESSION_FILES.baseBundle));
   if (store.bundle !== undefined) await readBundle(inFresh, join(place.sessionDir, CAPTURE_FILES.bundle));
-  rmSync(place.gitDir, { recursive: true, force: true });
-  renameSync(fresh, place.gitDir);
+  try {
+    renameSync(fresh, place.gitDir);
+  } catch (cause) {
+    rmSync(fresh, { recursive: true, force: true });
+    if (!existsSync(join(place.gitDir, "HEAD"))) throw cause;
+  }
 }
 
 /** A path as the `alternates` file takes it: quoted where it would be read as a quoted one or a comment. */

@@ -1,0 +1,119 @@
+import { copyFileSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { GlueError } from "../spec/glue-error.ts";
+import { CAPTURE_FILES } from "../workspace/capture-store.ts";
+import { type Change, diff, openChange } from "../workspace/change.ts";
+import { writeDurably } from "../workspace/durable-file.ts";
+import { SESSION_FILES } from "../workspace/layout.ts";
+import { changePlace } from "./capture.ts";
+import { findSession } from "./find.ts";
+import type { Home } from "./home.ts";
+import { isInside } from "./host-tree.ts";
+import { capturedBase } from "./land.ts";
+import { takeLock } from "./lock.ts";
+import type { SessionMeta } from "./meta.ts";
+import { recordChange } from "./record.ts";
+import type { Surroundings } from "./session.ts";
+import { readMeta, type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
+
+/**
+ * The session that is meant: by its id or the beginning of it, or, where none is given, the latest of this folder that brought a
+ * change back. `sessionNotFound`, `sessionAmbiguous`.
+ */
+export function findChanged(home: Home, given: string | undefined, cwd: string): SessionFolder {
+  if (given !== undefined) return sessionFolder(home, findSession(home, given, cwd));
+  const here = realpathSync(cwd);
+  const latest = sessionIds(home)
+    .reverse()
+    .map((id) => sessionFolder(home, id))
+    .find((folder) => {
+      const meta = readableMeta(folder);
+      return meta?.capture?.status === "captured" && isInside(here, meta.tree.top);
+    });
+  if (latest !== undefined) return latest;
+  throw new GlueError("sessionNotFound", `No session of ${here} has brought a change back.`, {
+    hint: "glue session list --all shows every session; give the id of one.",
+  });
+}
+
+/** A record that is damaged is for list and prune to report; here it is only passed over. */
+function readableMeta(folder: SessionFolder): SessionMeta | undefined {
+  try {
+    return readMeta(folder);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The captured change of a session, to read. `nothingToLand` where there is none, with the reason. */
+export async function changeOf(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<Change> {
+  const base = capturedBase(folder, meta);
+  const change = await openChange(changePlace(around.home, folder.id, folder.path, base));
+  if (change === undefined) throw new GlueError("nothingToLand", `Session ${folder.id} changed nothing.`);
+  return change;
+}
+
+/** Writes the change where the user wants it, and records that it was. Resolves with the paths written, absolute as `to` is. */
+export async function exportChange(around: Surroundings, folder: SessionFolder, to: string): Promise<string[]> {
+  const lock = await takeLock({
+    path: folder.lock,
+    doing: "exporting its change",
+    facts: around.facts,
+    waitMs: 10_000,
+  });
+  try {
+    const meta = readMeta(folder);
+    capturedBase(folder, meta);
+    const written = await write(around, folder, meta, to);
+    recordChange(around, folder, meta, { landedAt: new Date(around.now()).toISOString() });
+    return written;
+  } finally {
+    lock.release();
+  }
+}
+
+async function write(around: Surroundings, folder: SessionFolder, meta: SessionMeta, to: string): Promise<string[]> {
+  if (statSync(to, { throwIfNoEntry: false })?.isDirectory() || to.endsWith("/")) return exportAll(folder, to);
+  const [extension = ""] = /\.(mbox|bundle|patch)$/.exec(basename(to)) ?? [];
+  switch (extension) {
+    case ".mbox":
+      if (!has(folder, CAPTURE_FILES.mbox)) throw tooLarge(folder);
+      copyFileSync(join(folder.path, CAPTURE_FILES.mbox), to);
+      break;
+    case ".bundle":
+      copyFileSync(join(folder.path, CAPTURE_FILES.bundle), to);
+      break;
+    case ".patch": {
+      const patch = diff(await changeOf(around, folder, meta), { color: false, patch: true });
+      await writeDurably(to, [patch.stdout]);
+      await patch.done;
+      break;
+    }
+    default:
+      throw new GlueError("usage", `${to} is neither a folder nor a name that ends in .mbox, .bundle or .patch.`, {
+        hint: "The ending says what is written; a folder gets everything.",
+      });
+  }
+  return [to];
+}
+
+/** Everything that another machine needs to land the change: also the base, which a bundle of a change builds on. */
+function exportAll(folder: SessionFolder, to: string): string[] {
+  mkdirSync(to, { recursive: true });
+  const names = [...Object.values(CAPTURE_FILES), SESSION_FILES.baseBundle].filter((name) => has(folder, name));
+  return names.map((name) => {
+    const target = join(to, name);
+    copyFileSync(join(folder.path, name), target);
+    return target;
+  });
+}
+
+function has(folder: SessionFolder, name: string): boolean {
+  return statSync(join(folder.path, name), { throwIfNoEntry: false }) !== undefined;
+}
+
+function tooLarge(folder: SessionFolder): GlueError {
+  return new GlueError("nothingToLand", "The change is larger than an mbox may be, so there is no whole one.", {
+    hint: `glue session apply ${folder.id} lands it; --to NAME.bundle exports it whole.`,
+  });
+}
