@@ -27,7 +27,7 @@ export interface CommandPlan {
   readonly stdin: boolean;
   readonly pty: PtySize | undefined;
   /** stdin is a terminal whose keys the command gets as they are pressed. */
-  readonly raw: boolean;
+  readonly keys: boolean;
 }
 
 /** Reads the flags that say what to run and how. Throws `usage`, before anything is opened. */
@@ -40,7 +40,7 @@ export function planCommand(name: string, options: CommandOptions, io: Io): Comm
     timeoutMs: options.timeout === undefined ? undefined : parseDuration(options.timeout, "--timeout"),
     stdin: kind === "data" || (kind === "terminal" && interactive),
     pty: tty ? ptySize(io) : undefined,
-    raw: tty && interactive && kind === "terminal",
+    keys: tty && interactive && kind === "terminal",
   };
 }
 
@@ -61,10 +61,11 @@ const LAST_WORDS_MS = 1_000;
  */
 export async function relay(session: Session, plan: CommandPlan, io: Io, signal: AbortSignal): Promise<Relayed> {
   const inherit = !io.json && plan.pty === undefined;
-  const restore = plan.raw ? io.terminal.rawMode() : () => undefined;
+  let putBack: () => void = () => undefined;
   let started = false;
   try {
     io.endProgress();
+    if (plan.pty !== undefined) putBack = await io.terminal.handOver(plan.keys);
     const running = await session.run(withShell(plan.command, session.meta.runtime, session.options), {
       env: plan.env,
       signal,
@@ -87,7 +88,7 @@ export async function relay(session: Session, plan: CommandPlan, io: Io, signal:
   } catch (failure) {
     return { failure, started: started || isGlueError(failure, "outcomeUnknown") };
   } finally {
-    restore();
+    putBack();
   }
 }
 

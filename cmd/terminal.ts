@@ -16,8 +16,8 @@ export interface Terminal {
   stdinKind(): "terminal" | "data" | "nothing";
   /** The bytes of stdin, read when they are asked for. To be called once. */
   stdin(): ByteStream;
-  /** Passes keys on as they are pressed, Ctrl-C too, until the function that it returns is called. */
-  rawMode(): () => void;
+  /** Prepares our terminals for a command that has one of its own; the function that it resolves to puts them back. */
+  handOver(keys: boolean): Promise<() => void>;
 }
 
 /** The real one. `process.stdout` and `process.stdin` are not touched: the first touch costs 10 ms in Bun, even on a pipe. */
@@ -65,10 +65,15 @@ export const processTerminal: Terminal = {
     }
   },
   stdin: () => Bun.stdin.stream(),
-  rawMode() {
-    const keyboard = new (tty().ReadStream)(0);
-    keyboard.setRawMode(true);
-    return () => void keyboard.setRawMode(false);
+  async handOver(keys) {
+    const { setRaw } = await import("./raw-mode.ts");
+    const putBack: (() => void)[] = [];
+    // Both are most often the same terminal: what was first is put back last.
+    if (this.isTTY(1)) putBack.unshift(setRaw(1, { input: false, output: true }));
+    if (keys) putBack.unshift(setRaw(0, { input: true, output: true }));
+    return () => {
+      for (const one of putBack) one();
+    };
   },
 };
 

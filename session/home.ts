@@ -53,6 +53,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
+  ENOENT: "it does not exist and cannot be made",
   ENOTDIR: "a part of the path is not a folder",
   EEXIST: "something that is not a folder is in the way",
   EIO: "the disk reports an error",

@@ -50,6 +50,8 @@ export async function openSession(request: OpenRequest): Promise<Session> {
   const tree = hostTree(request.cwd);
   const around = surroundingsOf(request);
   const { options } = request.resolved;
+  // A runtime that is not part of this version must not leave the folder of a session that never was.
+  await loadRuntime(options.runtime);
   const folder = makeSessionFolder(around.home, around.now());
   const lock = await takeLock({ path: folder.lock, doing: "opening the session", facts: around.facts, waitMs: 0 });
   try {

@@ -16,7 +16,7 @@ export function memoryTerminal(tty: readonly number[] = [], columns = 80): Memor
     size: (fd) => (tty.includes(fd) ? { columns, rows: 24 } : undefined),
     stdinKind: () => (tty.includes(0) ? "terminal" : "nothing"),
     stdin: () => new ReadableStream({ start: (controller) => controller.close() }),
-    rawMode: () => () => undefined,
+    handOver: async () => () => undefined,
     text: (fd) => Buffer.concat(written[fd]).toString(),
     bytes: (fd) => Buffer.concat(written[fd]),
   };
