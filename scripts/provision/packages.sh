@@ -17,6 +17,7 @@ qemu-aarch64-static qemu-user-static
 /usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1 libc6-arm64-cross
 python3 python3
 zip zip
+sudo sudo
 '
 missing=$(printf '%s' "$wanted" | while read -r program package; do
   [ -z "$program" ] || have "$program" || [ -e "$program" ] || printf '%s\n' "$package"

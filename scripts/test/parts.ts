@@ -25,6 +25,7 @@ export const PARTS: readonly Part[] = [
     limitMinutes: 10,
   },
   { name: "docker", folders: ["test/docker"], ...slow },
+  { name: "daytona", folders: ["test/daytona"], ...slow },
   { name: "contract", folders: ["test/contract"], ...slow },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
   { name: "acceptance", folders: ["test/acceptance"], ...slow },

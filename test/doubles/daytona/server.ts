@@ -1,0 +1,114 @@
+/**
+ * A Daytona service on the loopback: control plane and toolbox, whose sandboxes run commands for real, each in a root and a process
+ * namespace of its own. Needs root, unshare, setpriv and sudo. Built from what is publicly known of the service (API descriptions,
+ * the official client), and held against the official client by test/daytona/official-client.test.ts.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ControlPlane, refuse } from "./control-plane.ts";
+import { type Fault, Faults } from "./faults.ts";
+import { forward, SocketPair } from "./proxy.ts";
+import type { SandboxUser } from "./sandbox-root.ts";
+import type { Sandbox } from "./sandboxes.ts";
+
+export interface DoubleOptions {
+  readonly apiKey?: string;
+  readonly user?: SandboxUser;
+  readonly changeMs?: number;
+  readonly minuteMs?: number;
+  /** Added to every request, for what a network costs. Milliseconds. */
+  readonly latencyMs?: number;
+}
+
+export interface Double {
+  /** What `daytona.api_base_url` is set to. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly faults: Faults;
+  /** Every request so far, as `METHOD /path`, without its query. */
+  readonly requests: string[];
+  /** The sandboxes that are not destroyed. */
+  sandboxes(): Sandbox[];
+  find(idOrName: string): Sandbox | undefined;
+  stop(): Promise<void>;
+}
+
+export function startDouble(options: DoubleOptions = {}): Double {
+  const { apiKey = "dtn_double", user = "daytona", changeMs = 30, minuteMs = 60_000, latencyMs = 0 } = options;
+  const folder = mkdtempSync(join(tmpdir(), "glue-daytona-"));
+  const faults = new Faults();
+  const requests: string[] = [];
+  const server = Bun.serve<SocketPair, never>({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    maxRequestBodySize: 4 * 1024 ** 3,
+    async fetch(request, server) {
+      const url = new URL(request.url);
+      const name = `${request.method} ${url.pathname}`;
+      requests.push(name);
+      const hits = faults.take(name);
+      const delay = latencyMs + hits.reduce((sum, { act, ms = 0 }) => (act === "delay" ? sum + ms : sum), 0);
+      if (delay > 0) await Bun.sleep(delay);
+      const refused = hits.find((fault): fault is Fault & { act: number } => typeof fault.act === "number");
+      if (refused !== undefined) {
+        if (refused.body !== undefined)
+          return new Response(refused.body, { status: refused.act, headers: { ...refused.headers } });
+        return refuse(request, refused.act, "a fault of the double", refused.headers);
+      }
+      if (url.pathname === "/api/config" || url.pathname === "/api/health")
+        return control.handle(request, url.pathname.slice(4), hits);
+      if (request.headers.get("authorization") !== `Bearer ${apiKey}`)
+        return refuse(request, 401, "Invalid credentials");
+      if (url.pathname.startsWith("/api/"))
+        return await answerOrLose(hits, control.handle(request, url.pathname.slice(4), hits));
+      const [, id, path] = /^\/toolbox\/([^/]+)(\/.*)$/.exec(url.pathname) ?? [];
+      if (id === undefined) return Response.json({ message: "unauthorized" }, { status: 401 });
+      const sandbox = control.sandboxes.get(id);
+      if (sandbox === undefined || sandbox.state === "destroyed")
+        return Response.json({ message: "sandbox container not found" }, { status: 404 });
+      if (sandbox.port === undefined) {
+        return Response.json(
+          { message: "bad request: failed to resolve container IP. Is the Sandbox started?" },
+          { status: 400 },
+        );
+      }
+      const target = `/${id}${path}${url.search}`;
+      if (request.headers.get("upgrade")?.toLowerCase() !== "websocket")
+        return await forward(request, sandbox, target, hits);
+      const [protocol] = request.headers.get("sec-websocket-protocol")?.split(/, */) ?? [];
+      const headers = protocol === undefined ? {} : { "sec-websocket-protocol": protocol };
+      const data = new SocketPair(sandbox, target, request.headers, hits);
+      return server.upgrade(request, { data, headers }) ? undefined : new Response(null, { status: 400 });
+    },
+    websocket: {
+      idleTimeout: 0,
+      open: (socket) => socket.data.open(socket),
+      message: (socket, message) => socket.data.message(message),
+      close: (socket) => socket.data.close(),
+    },
+  });
+  const base = `http://127.0.0.1:${server.port}`;
+  const control = new ControlPlane({ folder, user, changeMs, minuteMs, toolboxUrl: `${base}/toolbox` });
+  return {
+    url: `${base}/api`,
+    apiKey,
+    faults,
+    requests,
+    sandboxes: () => [...control.sandboxes.values()].filter(({ state }) => state !== "destroyed"),
+    find: (idOrName) => control.find(idOrName),
+    async stop() {
+      await Promise.all([...control.sandboxes.values()].map((sandbox) => sandbox.discard()));
+      await server.stop(true);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Does what was asked, and lets the connection end before the answer where a fault says so. */
+async function answerOrLose(faults: readonly Fault[], answer: Promise<Response>): Promise<Response> {
+  const response = await answer;
+  if (!faults.some(({ act }) => act === "lose")) return response;
+  return new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("lost")) }));
+}
