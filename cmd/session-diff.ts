@@ -1,5 +1,5 @@
 import { changeOf, findChanged } from "../session/change.ts";
-import { readMeta } from "../session/store.ts";
+import { readMeta } from "../session/read-meta.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
 import { diff, listFiles } from "../workspace/change.ts";
 import { defineCommand } from "./command.ts";

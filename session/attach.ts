@@ -5,9 +5,10 @@ import { resolveReferences } from "../spec/references.ts";
 import { isInside } from "./host-tree.ts";
 import { type LiveSession, liveSession } from "./live-session.ts";
 import type { SessionMeta } from "./meta.ts";
+import { readMeta } from "./read-meta.ts";
 import type { Surroundings } from "./session.ts";
 import { refuseUnlessOpen } from "./session-state.ts";
-import { readMeta, type SessionFolder, sessionFolder } from "./store.ts";
+import { type SessionFolder, sessionFolder } from "./store.ts";
 
 /** Which open session, and from where. */
 export interface AttachRequest {

@@ -12,9 +12,10 @@ import { isInside } from "./host-tree.ts";
 import { capturedBase } from "./land.ts";
 import { takeLock } from "./lock.ts";
 import type { SessionMeta } from "./meta.ts";
+import { readMeta } from "./read-meta.ts";
 import { recordChange } from "./record.ts";
 import type { Surroundings } from "./session.ts";
-import { readMeta, type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
+import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
 
 /**
  * The session that is meant: by its id or the beginning of it, or, where none is given, the latest of this folder that brought a

@@ -5,10 +5,11 @@ import { finishGone } from "./finish-gone.ts";
 import { healLocked } from "./heal.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
+import { readMeta } from "./read-meta.ts";
 import type { CloseReport, Surroundings } from "./session.ts";
 import { refuseIfOwned } from "./session-state.ts";
 import { dismissKeeper } from "./spawn-keeper.ts";
-import { readMeta, type SessionFolder, sessionFolder } from "./store.ts";
+import { type SessionFolder, sessionFolder } from "./store.ts";
 
 /**
  * Ends a session that this process did not open. Whoever comes second waits for the first and reports what it did. `sessionBusy` for one

@@ -1,8 +1,8 @@
 import { closeLocked } from "./close.ts";
 import type { LiveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
+import { readMeta } from "./read-meta.ts";
 import { recordState } from "./record.ts";
-import { readMeta } from "./store.ts";
 
 /**
  * Closes a session unless it was just used. That it closes is written down before `stillUnused` looks at its log, and a command looks

@@ -6,8 +6,6 @@ import { isFinal, type SessionMeta, type SessionState } from "./meta.ts";
 import { type Changes, logState, recordState } from "./record.ts";
 import { keepsSandbox } from "./runtime-options.ts";
 import type { CloseOptions, CloseReport } from "./session.ts";
-import { dismissKeeper } from "./spawn-keeper.ts";
-import { readMeta } from "./store.ts";
 
 /**
  * Ends a session, under its lock: stops what runs in it, brings its change here, releases the sandbox; each step is recorded before
@@ -27,11 +25,12 @@ export async function closeSession(session: LiveSession, options: CloseOptions =
   });
   try {
     // Nobody else writes the record of a session whose own process lives.
-    if (session.meta.owner.kind === "open") session.meta = readMeta(session.folder);
+    if (session.meta.owner.kind === "open") session.meta = (await import("./read-meta.ts")).readMeta(session.folder);
     return await closeLocked(session, "close");
   } finally {
     lock.release();
-    if (session.meta.owner.kind === "open") await dismissKeeper(session, session.folder);
+    if (session.meta.owner.kind === "open")
+      await (await import("./spawn-keeper.ts")).dismissKeeper(session, session.folder);
   }
 }
 

@@ -3,7 +3,8 @@ import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import type { Home } from "./home.ts";
 import { isInside } from "./host-tree.ts";
 import type { SessionMeta } from "./meta.ts";
-import { notFound, readMeta, sessionFolder, sessionIds } from "./store.ts";
+import { readMeta } from "./read-meta.ts";
+import { notFound, sessionFolder, sessionIds } from "./store.ts";
 import { listUnfinished } from "./unfinished.ts";
 
 /**
@@ -50,11 +51,10 @@ function openFor(home: Home, cwd: string): string {
 /** The sessions that `session start` opened and nobody closed yet. */
 function openSessions(home: Home): SessionMeta[] {
   const metas: SessionMeta[] = [];
-  for (const { id, busy } of listUnfinished(home)) {
-    if (busy) continue;
+  for (const { id } of listUnfinished(home)) {
     try {
       const meta = readMeta(sessionFolder(home, id));
-      if (meta.state === "open") metas.push(meta);
+      if (meta.state === "open" && meta.owner.kind === "open") metas.push(meta);
     } catch (error) {
       // A record that cannot be read belongs to no folder that we know of; list and prune report it.
       if (!isGlueError(error)) throw error;

@@ -1,8 +1,9 @@
 import { isGlueError } from "../spec/glue-error.ts";
 import { judge } from "./judge.ts";
+import { readMeta } from "./read-meta.ts";
 import type { Surroundings } from "./session.ts";
-import { readMeta, sessionFolder } from "./store.ts";
-import { listUnfinished } from "./unfinished.ts";
+import { sessionFolder } from "./store.ts";
+import { listUnfinished, tidyEntry } from "./unfinished.ts";
 
 /**
  * One line on the sessions that a killed glue left behind, from the disk alone; undefined where there are none. Cheap enough for every
@@ -22,7 +23,9 @@ export async function leftBehind(around: Surroundings): Promise<string | undefin
 async function isLeft(around: Surroundings, id: string): Promise<boolean> {
   const folder = sessionFolder(around.home, id);
   try {
-    return (await judge(around, folder, readMeta(folder))).verdict === "orphan";
+    const meta = readMeta(folder);
+    tidyEntry(around.home, id, meta);
+    return (await judge(around, folder, meta)).verdict === "orphan";
   } catch (error) {
     if (!isGlueError(error)) throw error;
     // A record that cannot be read is for list and prune to report; here one line about others is all that is wanted.

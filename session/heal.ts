@@ -3,8 +3,9 @@ import { isGlueError } from "../spec/glue-error.ts";
 import { replaceFile } from "./atomic-file.ts";
 import { takeLock } from "./lock.ts";
 import { printMeta, type SessionMeta } from "./meta.ts";
+import { readBackup, readMeta } from "./read-meta.ts";
 import type { Surroundings } from "./session.ts";
-import { readBackup, readMeta, type SessionFolder } from "./store.ts";
+import type { SessionFolder } from "./store.ts";
 
 /** How long a damaged record waits for whoever may just be writing it. */
 const WAIT_MS = 5_000;

@@ -8,8 +8,9 @@ import { type KeeperHandler, serveKeeper } from "./keeper-socket.ts";
 import type { LiveSession } from "./live-session.ts";
 import { type Lock, takeLock } from "./lock.ts";
 import { GLUE_VERSION, isFinal } from "./meta.ts";
+import { readMeta } from "./read-meta.ts";
 import type { Surroundings } from "./session.ts";
-import { readMeta, sessionFolder } from "./store.ts";
+import { sessionFolder } from "./store.ts";
 
 /** The keeper's rhythms, in milliseconds; tests give shorter ones. */
 export interface KeeperTimes {

@@ -8,10 +8,11 @@ import type { StagedBase } from "../workspace/snapshot-types.ts";
 import { changePlace } from "./capture.ts";
 import { takeLock } from "./lock.ts";
 import type { SessionMeta } from "./meta.ts";
+import { readMeta } from "./read-meta.ts";
 import { recordChange } from "./record.ts";
 import type { Surroundings } from "./session.ts";
 import { stagedBase } from "./staged.ts";
-import { readMeta, type SessionFolder } from "./store.ts";
+import type { SessionFolder } from "./store.ts";
 
 export interface LandOptions {
   /** A folder of the repository to land in, absolute; the session's own where it is left out. */

@@ -5,7 +5,7 @@ import { holdsUnlandedChange, isFinal, type SessionMeta, type SessionState } fro
 import { isAlive } from "./owner.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
-import { listUnfinished } from "./unfinished.ts";
+import { listUnfinished, tidyEntry } from "./unfinished.ts";
 
 /** A session as `session list` shows it. Times are ISO 8601. */
 export interface SessionRow {
@@ -44,7 +44,9 @@ export async function listSessions(around: Surroundings, all: boolean): Promise<
 
 async function rowOf(around: Surroundings, folder: SessionFolder): Promise<SessionRow | undefined> {
   try {
-    return describe(around, folder, await readOrHeal(around, folder));
+    const meta = await readOrHeal(around, folder);
+    tidyEntry(around.home, folder.id, meta);
+    return describe(around, folder, meta);
   } catch (error) {
     if (!isGlueError(error)) throw error;
     // A folder without a record is one that is just being made, or was given up before anything was asked for.

@@ -12,7 +12,7 @@ import { releaseOrphan } from "./release-orphan.ts";
 import { removeFolder } from "./remove.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
-import { tidyIndex } from "./unfinished.ts";
+import { tidyEntry } from "./unfinished.ts";
 
 /** What `prune` is asked to look at and to do. */
 export interface PruneRequest {
@@ -68,7 +68,6 @@ export async function prune(around: Surroundings, request: PruneRequest): Promis
     if (recorded) owned.delete(id);
   }
   for (const sandbox of [...owned.values()].flat()) items.push(await pruneUnrecorded(around, request, sandbox));
-  if (!request.dryRun) tidyIndex(around.home);
   return { items, unasked };
 }
 
@@ -108,7 +107,10 @@ async function pruneRecord(
     sandbox: sandbox?.handle.id ?? meta.handle.id ?? meta.handle.name,
   };
   const leftover = isFinal(meta.state) && sandbox !== undefined && meta.kept !== true;
-  if (isFinal(meta.state) && !leftover) return { recorded: true };
+  if (isFinal(meta.state) && !leftover) {
+    tidyEntry(around.home, folder.id, meta);
+    return { recorded: true };
+  }
   const { verdict, why } = leftover
     ? { verdict: "orphan" as const, why: `its session is ${meta.state}` }
     : await judge(around, folder, meta, request.olderThanMs);

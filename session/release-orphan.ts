@@ -8,9 +8,10 @@ import { finishGone } from "./finish-gone.ts";
 import { judgeLocked } from "./judge.ts";
 import { type Lock, takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
+import { readMeta } from "./read-meta.ts";
 import { recordState } from "./record.ts";
 import type { Surroundings } from "./session.ts";
-import { readMeta, type SessionFolder } from "./store.ts";
+import type { SessionFolder } from "./store.ts";
 
 /** What became of an orphan. */
 export interface Released {

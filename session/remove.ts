@@ -10,7 +10,7 @@ import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
 import type { Surroundings } from "./session.ts";
 import { refuseIfOwned } from "./session-state.ts";
 import { notFound, type SessionFolder, sessionFolder } from "./store.ts";
-import { forget } from "./unfinished.ts";
+import { tidyEntry } from "./unfinished.ts";
 
 /**
  * Removes a session and everything recorded of it. Without `force` only one that has ended and holds nothing that exists nowhere
@@ -67,7 +67,7 @@ export function removeFolder(home: Home, folder: SessionFolder): void {
   try {
     rmSync(aside, { recursive: true, force: true });
     renameSync(folder.path, aside);
-    forget(home, folder.id);
+    tidyEntry(home, folder.id, undefined);
     rmSync(aside, { recursive: true, force: true });
   } catch (cause) {
     throw homeError(cause, folder.path);

@@ -6,8 +6,6 @@ import { appendEvent, type SessionEvent } from "./events.ts";
 import { randomName } from "./id.ts";
 import { type Mask, maskFor } from "./mask.ts";
 import type { Session, SessionCommand } from "./session.ts";
-import { refuseUnlessOpen } from "./session-state.ts";
-import { readMeta } from "./store.ts";
 
 /** A command of a session, and the duty to record its end. */
 export interface RecordedCommand extends SessionCommand {
@@ -39,7 +37,7 @@ export async function runCommand(
   let running: RunningCommand;
   try {
     // Whoever closes the session says so before looking at its log, and we look after writing into it: one sees the other.
-    if (session.meta.owner.kind === "open") refuseUnlessOpen(readMeta(session.folder));
+    if (session.meta.owner.kind === "open") await refuseIfClosing(session);
     running = await session.runtime.executor.run(command, { ...full, cwd: full.cwd ?? session.startFolder });
   } catch (error) {
     fail(error);
@@ -51,6 +49,15 @@ export async function runCommand(
     (result, bytes) => record(endedEvent(timeOf(session), name, result.result, result.ms, bytes)),
     elapsed,
   );
+}
+
+/** Loaded when needed: a session of one process is closed by nobody else. */
+async function refuseIfClosing(session: Session): Promise<void> {
+  const [{ readMeta }, { refuseUnlessOpen }] = await Promise.all([
+    import("./read-meta.ts"),
+    import("./session-state.ts"),
+  ]);
+  refuseUnlessOpen(readMeta(session.folder));
 }
 
 interface Ended {

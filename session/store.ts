@@ -1,10 +1,10 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { GlueError } from "../spec/glue-error.ts";
 import { removeIfThere, replaceFile, syncFolder } from "./atomic-file.ts";
 import { type Home, homeError } from "./home.ts";
 import { isSessionId, newSessionId } from "./id.ts";
-import { parseMeta, printMeta, type SessionMeta } from "./meta.ts";
+import { printMeta, type SessionMeta } from "./meta.ts";
 
 /** The files of one session. All absolute. */
 export interface SessionFolder {
@@ -56,38 +56,9 @@ export function writeMeta(folder: SessionFolder, meta: SessionMeta, durable: boo
   if (durable && meta.state === "intended") syncFolder(join(folder.path, ".."));
 }
 
-/** Reads meta.json; takes no lock. `sessionNotFound`, `sessionDamaged` or `versionTooOld` where there is none that can be used. */
-export function readMeta(folder: SessionFolder): SessionMeta {
-  return parseMeta(readText(folder.meta, folder.id), folder.id);
-}
-
-/** The version before the current one, if that can be used. */
-export function readBackup(folder: SessionFolder): SessionMeta | undefined {
-  try {
-    return parseMeta(readFileSync(`${folder.meta}.bak`, "utf8"), folder.id);
-  } catch {
-    // The spare is only ever asked for when the file itself is broken; that is what gets reported.
-    return undefined;
-  }
-}
-
 /** The ids of all sessions, oldest first. Folders that are not named like a session are none of ours. */
 export function sessionIds(home: Home): string[] {
   return readdirSync(home.sessions).filter(isSessionId).sort();
-}
-
-function readText(path: string, id: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    if (isGlueError(cause)) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") throw notFound(id, cause);
-    throw new GlueError("sessionDamaged", `The record of session ${id} cannot be read (${code ?? "unknown reason"}).`, {
-      hint: `Look at ${path}.`,
-      cause,
-    });
-  }
 }
 
 /** There is no session of that id. */

@@ -4,12 +4,12 @@ import { removeIfThere } from "./atomic-file.ts";
 import { type Home, homeError } from "./home.ts";
 import { isSessionId, randomName } from "./id.ts";
 import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
-import { readMeta, sessionFolder, sessionIds } from "./store.ts";
+import { sessionIds } from "./store.ts";
 
 /**
  * An index of the sessions that still matter, an empty file each, so that finding them costs the same after ten thousand finished
- * ones. It lies in the cache: when it is gone, whoever needs it first makes it again from the records. The records are what counts;
- * an entry too many is harmless and one too few is not, so an entry is made before its record and removed after it.
+ * ones. It lies in the cache: when it is gone, whoever needs it first makes it again. The records are what counts; an entry too many
+ * is harmless and one too few is not, so an entry is made before its record and removed after it.
  */
 export interface Unfinished {
   readonly id: string;
@@ -57,17 +57,10 @@ export function retire(home: Home, meta: SessionMeta, before: SessionMeta | unde
   if (name !== undefined && name !== entryOf(meta)) removeIfThere(join(indexAt(home), name));
 }
 
-/** Removes every entry of a session whose record is gone. */
-export function forget(home: Home, id: string): void {
+/** Removes what a crash left in the index of a session that is done with, or gone (`undefined`); whoever reads its record may. */
+export function tidyEntry(home: Home, id: string, meta: SessionMeta | undefined): void {
+  if (meta !== undefined && entryOf(meta) !== undefined) return;
   for (const name of [id, id + BUSY]) removeIfThere(join(indexAt(home), name));
-}
-
-/** Removes entries that a crash left behind, by the records. */
-export function tidyIndex(home: Home): void {
-  for (const { id } of listUnfinished(home)) {
-    const needed = entryOfRecord(home, id);
-    for (const name of [id, id + BUSY]) if (name !== needed) removeIfThere(join(indexAt(home), name));
-  }
 }
 
 const indexAt = (home: Home) => join(home.cache, "unfinished");
@@ -83,23 +76,12 @@ function buildIndex(home: Home): void {
   const aside = `${index}-${randomName(8)}`;
   try {
     mkdirSync(aside, { recursive: true, mode: 0o700 });
-    for (const id of sessionIds(home)) {
-      const name = entryOfRecord(home, id);
-      if (name !== undefined) writeFileSync(join(aside, name), "", { mode: 0o600 });
-    }
+    // All of them, without a look at their records: whoever lists them tidies up.
+    for (const id of sessionIds(home)) writeFileSync(join(aside, id + BUSY), "", { mode: 0o600 });
     renameSync(aside, index);
   } catch (cause) {
     rmSync(aside, { recursive: true, force: true });
     const code = (cause as NodeJS.ErrnoException).code;
     if (code !== "ENOTEMPTY" && code !== "EEXIST") throw homeError(cause, index);
-  }
-}
-
-function entryOfRecord(home: Home, id: string): string | undefined {
-  try {
-    return entryOf(readMeta(sessionFolder(home, id)));
-  } catch {
-    // A record that cannot be read may stand for a sandbox that runs; whoever looks closer says what is wrong with it.
-    return id + BUSY;
   }
 }

@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
 import { truncateSync } from "node:fs";
-import { holdsUnlandedChange, parseMeta, printMeta } from "../../session/meta.ts";
+import { join } from "node:path";
+import { holdsUnlandedChange, printMeta } from "../../session/meta.ts";
+import { parseMeta } from "../../session/meta-schema.ts";
+import { readBackup, readMeta } from "../../session/read-meta.ts";
 import { recordIntent, recordState } from "../../session/record.ts";
-import { makeSessionFolder, readBackup, readMeta, sessionFolder } from "../../session/store.ts";
-import { freshHome, metaOf, surroundings } from "./support.ts";
+import { makeSessionFolder, sessionFolder } from "../../session/store.ts";
+import { freshHome, metaOf, ROOT, surroundings } from "./support.ts";
 
 test("what is written is read back", () => {
   const meta = metaOf("abc-1", { deadline: "2026-11-22T11:00:00.000Z", note: "a note", kept: true });
@@ -64,7 +67,8 @@ test("a reader never sees a half-written record, whatever the writer does meanwh
     [
       process.execPath,
       "-e",
-      `const { readMeta, sessionFolder } = await import(${JSON.stringify(new URL("../../session/store.ts", import.meta.url).pathname)});
+      `const { readMeta } = await import(${JSON.stringify(join(ROOT, "session/read-meta.ts"))});
+       const { sessionFolder } = await import(${JSON.stringify(join(ROOT, "session/store.ts"))});
        const folder = sessionFolder({ sessions: ${JSON.stringify(home.sessions)} }, ${JSON.stringify(folder.id)});
        console.log("ready"); let n = 0;
        for (const until = Date.now() + 400; Date.now() < until; n++) readMeta(folder);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
+import { listSessions } from "../../session/list.ts";
 import type { SessionMeta } from "../../session/meta.ts";
 import { recordIntent, recordState } from "../../session/record.ts";
 import { makeSessionFolder } from "../../session/store.ts";
@@ -35,9 +36,15 @@ test("the index holds what may hold a sandbox or an unlanded change, and is made
     { id: withChange, busy: false },
   ].sort((a, b) => (a.id < b.id ? -1 : 1));
   expect(listUnfinished(home)).toEqual(expected);
+});
+
+test("an index that is gone is made again whole, and tidied by whoever lists", async () => {
+  const matter = listUnfinished(home).map(({ id }) => id);
   rmSync(home.cache, { recursive: true });
-  expect(listUnfinished(home)).toEqual(expected);
+  expect(listUnfinished(home).map(({ id }) => id)).toEqual(expect.arrayContaining(matter));
+  expect((await listSessions(around, false)).map(({ id }) => id)).toEqual(matter);
+  expect(listUnfinished(home).map(({ id }) => id)).toEqual(matter);
   rmSync(home.cache, { recursive: true });
   const another = made({}, "open");
-  expect(listUnfinished(home).map(({ id }) => id)).toEqual([...expected.map(({ id }) => id), another].sort());
+  expect((await listSessions(around, false)).map(({ id }) => id)).toEqual([...matter, another].sort());
 });
