@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import type { Command, CommandResult, PtySize, RunOptions } from "../runtimes/contract.ts";
 import type { Session, SessionCommand } from "../session/session.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
@@ -109,9 +108,12 @@ async function follow(running: SessionCommand, io: Io) {
   }
 }
 
+/** As shells have it for SIGINT. */
+const INTERRUPTED = 130;
+
 /** The exit status that stands for a result: an interrupt is 130, whatever signal ended the command because of it. */
 export function statusOf(result: CommandResult): number {
-  return result.outcome === "cancelled" ? 128 + constants.signals.SIGINT : result.exitCode;
+  return result.outcome === "cancelled" ? INTERRUPTED : result.exitCode;
 }
 
 function commandOf(name: string, { tail, script }: CommandOptions): Command {

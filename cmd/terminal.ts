@@ -1,5 +1,4 @@
-import { fstatSync, statSync, write, writeSync } from "node:fs";
-import { devNull } from "node:os";
+import { fstatSync, type Stats, statSync, write, writeSync } from "node:fs";
 import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 
@@ -45,7 +44,7 @@ export const processTerminal: Terminal = {
     }
   },
   isTTY(fd) {
-    return isCharacterDevice(fd) && tty().isatty(fd);
+    return mayBeTerminal(fd) && tty().isatty(fd);
   },
   size(fd) {
     if (!this.isTTY(fd)) return undefined;
@@ -54,15 +53,11 @@ export const processTerminal: Terminal = {
     return columns > 0 && rows > 0 ? { columns, rows } : undefined;
   },
   stdinKind() {
-    if (this.isTTY(0)) return "terminal";
-    try {
-      const stdin = fstatSync(0);
-      if (!stdin.isCharacterDevice()) return "data";
-      return stdin.rdev === statSync(devNull, { throwIfNoEntry: false })?.rdev ? "nothing" : "data";
-    } catch (error) {
-      if (errnoOf(error) === "EBADF") return "nothing";
-      throw error;
-    }
+    const stat = statOf(0);
+    if (stat === undefined) return "nothing";
+    if (!stat.isCharacterDevice()) return "data";
+    if (isNull(stat)) return "nothing";
+    return this.isTTY(0) ? "terminal" : "data";
   },
   stdin: () => Bun.stdin.stream(),
   async handOver(keys) {
@@ -99,13 +94,22 @@ function tty(): typeof import("node:tty") {
   return require("node:tty");
 }
 
-/** A pipe or a file needs no further question. */
-function isCharacterDevice(fd: number): boolean {
+/** A pipe, a file and the null device need no further question. */
+function mayBeTerminal(fd: number): boolean {
+  const stat = statOf(fd);
+  return stat?.isCharacterDevice() === true && !isNull(stat);
+}
+
+function isNull(stat: Stats): boolean {
+  return stat.rdev === statSync("/dev/null", { throwIfNoEntry: false })?.rdev;
+}
+
+/** Undefined for a descriptor that is closed. */
+function statOf(fd: number): Stats | undefined {
   try {
-    return fstatSync(fd).isCharacterDevice();
+    return fstatSync(fd);
   } catch (error) {
-    // A closed descriptor is no terminal.
-    if (errnoOf(error) === "EBADF") return false;
+    if (errnoOf(error) === "EBADF") return undefined;
     throw error;
   }
 }
