@@ -7,6 +7,7 @@ import { commandFlags, openFlags, outputFlags, RELAYED_EXITS } from "./flags.ts"
 import type { Io } from "./io.ts";
 import { type CommandPlan, planCommand, relay, statusOf } from "./relay.ts";
 import { resolveSettings } from "./settings.ts";
+import { tellLeftBehind } from "./tell-left-behind.ts";
 
 export const command = defineCommand({
   name: "run",
@@ -27,6 +28,7 @@ export const command = defineCommand({
   async run(options, io) {
     const plan = planCommand("run", options, io);
     const resolved = await resolveSettings(options, io);
+    await tellLeftBehind(io);
     const interrupts = watchInterrupts((line) => io.err(line));
     try {
       const session = await openSession({
@@ -36,10 +38,11 @@ export const command = defineCommand({
         kind: "process",
         voice: io,
         progress: io.progress,
+        recorded: (id) =>
+          interrupts.whatIsLeft(() => [`Session ${id} was not ended. glue prune ends what is left of it.`]),
         signal: interrupts.signal,
         env: io.env,
       });
-      interrupts.whatIsLeft(() => [`Session ${session.id} was not ended. glue prune ends what is left of it.`]);
       return await runIn(session, plan, io, interrupts);
     } finally {
       interrupts.dispose();
