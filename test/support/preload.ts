@@ -10,3 +10,5 @@ for (const name of Object.keys(process.env)) {
 process.env.GLUE_HOME = join(tempDir(), "glue-home");
 
 afterAll(removeTempDirs);
+// Code under test that ends the process skips every hook.
+process.on("exit", removeTempDirs);
