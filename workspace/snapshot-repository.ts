@@ -131,21 +131,24 @@ function excludesFile(top: string, config: ReadonlyMap<string, string>, env: Hos
   return join(env.XDG_CONFIG_HOME || join(home, ".config"), "git", "ignore");
 }
 
-/**
- * The URL of the remote that HEAD's branch follows, else of `origin`, else of the only one; without user name, password and
- * query, because it is kept and shown.
- */
-export function remoteUrl(config: ReadonlyMap<string, string>, headRef: string | null): string | null {
+/** A remote as the user's configuration has it; its URL may hold credentials. */
+export interface Remote {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** The remote that HEAD's branch follows, else `origin`, else the only one. */
+export function chooseRemote(config: ReadonlyMap<string, string>, headRef: string | null): Remote | undefined {
   const remotes = [...config].flatMap(([key, url]) => {
     const name = /^remote\.(.*)\.url$/s.exec(key)?.[1];
     return name === undefined ? [] : [{ name, url }];
   });
   const followed = headRef === null ? undefined : config.get(`branch.${headRef.replace("refs/heads/", "")}.remote`);
-  const chosen =
+  return (
     remotes.find(({ name }) => name === followed) ??
     remotes.find(({ name }) => name === "origin") ??
-    (remotes.length === 1 ? remotes[0] : undefined);
-  return chosen === undefined ? null : withoutCredentials(chosen.url);
+    (remotes.length === 1 ? remotes[0] : undefined)
+  );
 }
 
 /** A remote's URL without what could be a secret. Paths and `user@host:path` are returned as they are. */

@@ -16,12 +16,13 @@ import {
 } from "./snapshot-index.ts";
 import { findLeftOut } from "./snapshot-leftout.ts";
 import {
+  chooseRemote,
   gitDirOf,
   type HostEnv,
   readRepository,
-  remoteUrl,
   type UserRepository,
   userGit,
+  withoutCredentials,
 } from "./snapshot-repository.ts";
 import { openStore, replaceFile, type Store } from "./snapshot-store.ts";
 import { listTracked, NOTHING_TRACKED, parseTracked, type Tracked } from "./snapshot-tracked.ts";
@@ -40,6 +41,7 @@ export interface SnapshotOptions {
 export interface TakenSnapshot {
   readonly snapshot: Snapshot & { readonly base: BaseCommit };
   readonly store: Store;
+  readonly repository: UserRepository | undefined;
   /** Still being found out while the bundle is made. */
   readonly leftOut: Promise<LeftOut>;
 }
@@ -59,7 +61,7 @@ export async function takeSnapshot(tree: HostTree, options: SnapshotOptions): Pr
     const leftOut = startLeftOut(found, index);
     // It is awaited later, after the bundle; until then a failure is nobody's yet.
     leftOut.catch(() => undefined);
-    return { snapshot: await describe(found, options), store, leftOut };
+    return { snapshot: await describe(found, options), store, repository, leftOut };
   } catch (error) {
     dropIndex(index);
     throw error;
@@ -136,9 +138,15 @@ async function describe(found: Found, options: SnapshotOptions): Promise<TakenSn
     included: included?.paths.map(pathText) ?? [],
     includeCommit: included?.commit ?? null,
     ignoreRules: new TextDecoder().decode(repository?.ignoreRules),
-    remoteUrl: repository === undefined ? null : remoteUrl(repository.config, repository.headRef),
+    remoteUrl: remoteUrlOf(repository),
     files: found.files,
   };
+}
+
+/** Kept and shown, so without credentials. */
+function remoteUrlOf(repository: UserRepository | undefined): string | null {
+  const remote = repository === undefined ? undefined : chooseRemote(repository.config, repository.headRef);
+  return remote === undefined ? null : withoutCredentials(remote.url);
 }
 
 /** HEAD itself where its tree is the raw one, else one commit on top of it. */

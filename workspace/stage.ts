@@ -1,0 +1,265 @@
+/** Staging: brings a snapshot into a sandbox by the first way that works there, and says which way it was and what stayed behind. */
+import { open } from "node:fs/promises";
+import type { Progress } from "../runtimes/contract.ts";
+import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { BOOTSTRAP_BUNDLE, SESSION_FILES, sandboxGitDir } from "./layout.ts";
+import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
+import type { StagedBase, StageReport, Strategy } from "./snapshot-types.ts";
+import { stageArchive } from "./stage-archive.ts";
+import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
+import { stageNotes } from "./stage-notes.ts";
+import { probeSandbox, type SandboxTools, type StageTarget, unpackBase } from "./stage-script.ts";
+import { stageWithoutHostGit } from "./stage-without-host-git.ts";
+import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
+
+export type { StageTarget } from "./stage-script.ts";
+
+export interface StageOptions {
+  /** The largest bundle that is sent in one upload, in bytes; left out where the runtime has no such limit. */
+  readonly bundleCapBytes?: number;
+  /** Only these ways are tried, for instance in tests; all that fit where it is left out. */
+  readonly only?: readonly Strategy[];
+  /** For sandboxes that outlive a session: takes over what an earlier session left, or answers undefined to stage anew. */
+  readonly resume?: (target: StageTarget, tools: SandboxTools) => Promise<Staged | undefined>;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** `base` is for meta.json and all that comes after; `report` for people and for meta.json. */
+export interface Staged {
+  readonly base: StagedBase;
+  readonly report: StageReport;
+}
+
+/** Strategies that were passed over, while the right one is looked for. */
+export type PassedOver = StageReport["passedOver"][number];
+
+/** What every way of staging is given. */
+export interface StageRun {
+  readonly target: StageTarget;
+  readonly options: StageOptions;
+  readonly tools: SandboxTools;
+  readonly passedOver: PassedOver[];
+  /** When staging began, in milliseconds of a clock that only goes forward. */
+  readonly startedAt: number;
+}
+
+/**
+ * Stages a prepared tree. Waits for the snapshot where it is not ready yet.
+ * @throws GlueError what `takeSnapshot` throws, `stageFailed`, `cloneFailed`, `transferFailed`, and what the ports throw.
+ */
+export async function stageTree(
+  target: StageTarget,
+  prepared: PreparedSnapshot,
+  options: StageOptions = {},
+): Promise<Staged> {
+  const startedAt = performance.now();
+  const [ready, tools] = await Promise.all([prepared.ready, probeSandbox(target, options.signal)]);
+  const run: StageRun = { target, options, tools, passedOver: [], startedAt };
+  const resumed = await options.resume?.(target, tools);
+  if (resumed !== undefined) return resumed;
+  if (ready === undefined) return await stageWithoutHostGit(run, prepared);
+  const saved = saveBundle(ready);
+  const [staged] = await Promise.all([stageReady(run, ready), saved]);
+  return staged;
+}
+
+/** The bundle is what a landing starts from, so it must outlive a loss of power from now on. */
+async function saveBundle(ready: ReadyTree): Promise<void> {
+  const file = await open(ready.bundle.path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function stageReady(run: StageRun, ready: ReadyTree): Promise<Staged> {
+  const strategies = strategiesFor(run, ready);
+  for (const [at, strategy] of strategies.entries()) {
+    const isLast = at === strategies.length - 1;
+    try {
+      const bytesSent = await WAYS[strategy](run, ready);
+      if (bytesSent !== undefined) return describe(run, ready, strategy, bytesSent);
+    } catch (error) {
+      if (isLast || !isGlueError(error, "cloneFailed")) throw error;
+      const hint = error.hint === undefined ? {} : { hint: error.hint };
+      run.passedOver.push({ strategy, reason: error.message, ...hint });
+    }
+  }
+  const reasons = run.passedOver.map(({ strategy, reason }) => `${strategy}: ${reason}`).join("; ");
+  throw new GlueError("stageFailed", `No way to bring the tree into the sandbox: ${reasons}.`);
+}
+
+type Way = "bundle" | "clone" | "chunked" | "archive";
+
+/** The ways that can work here, the first choice first. */
+function strategiesFor(run: StageRun, ready: ReadyTree): Way[] {
+  const { options, tools } = run;
+  const all: Way[] = [];
+  const unable = unableGit(tools, ready);
+  const cap = options.bundleCapBytes;
+  if (unable !== undefined) {
+    run.passedOver.push({ strategy: "bundle", reason: unable });
+    all.push("archive");
+  } else if (cap === undefined || ready.bundle.size <= cap) {
+    all.push("bundle");
+  } else {
+    const size = `the bundle has ${megabytes(ready.bundle.size)}, one upload takes ${megabytes(cap)}`;
+    run.passedOver.push({ strategy: "bundle", reason: size });
+    all.push("clone", "chunked");
+  }
+  const { only } = options;
+  if (only === undefined) return all;
+  const forced: Way[] = ["bundle", "clone", "chunked", "archive"];
+  return forced.filter((strategy) => only.includes(strategy));
+}
+
+/** Why the sandbox's git cannot hold this repository; undefined where it can. */
+function unableGit(tools: SandboxTools, ready: ReadyTree): string | undefined {
+  if (tools.git === undefined) return "the sandbox has no git";
+  const [major = 0, minor = 0] = tools.git.split(".").map(Number);
+  const needed = ready.taken.snapshot.base.objectFormat === "sha256" ? 29 : 17;
+  // 2.17 knows every option that the scripts use, 2.29 repositories that count in SHA-256.
+  return major > 2 || (major === 2 && minor >= needed)
+    ? undefined
+    : `the sandbox's git ${tools.git} is older than 2.${needed}`;
+}
+
+/** Each returns the bytes it sent, or undefined (with a reason in `passedOver`) where it does not fit. */
+const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
+  async bundle(run, ready) {
+    const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
+    const sent = await sendWhole(run.target, bundleSource(ready), path, transfer(run, "uploading the snapshot"));
+    await unpack(run, ready, path);
+    return sent;
+  },
+
+  async clone(run, ready) {
+    const plan = await planClone(ready.taken);
+    if (typeof plan === "string") {
+      run.passedOver.push({ strategy: "clone", reason: plan });
+      return undefined;
+    }
+    run.options.progress?.({ what: `cloning ${plan.url} in the sandbox` });
+    await cloneInside(run.target, plan, ready.taken.snapshot.base.objectFormat, run.options.signal);
+    const delta = await makeDelta(ready.taken, plan.commit, run.options.signal);
+    if (delta === undefined) {
+      await unpack(run, ready, null);
+      return 0;
+    }
+    try {
+      const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
+      const source = fileSource(delta.path, delta.size);
+      const sent = await send(run, source, path, "uploading what the remote lacks");
+      await unpack(run, ready, path);
+      return sent;
+    } finally {
+      delta.remove();
+    }
+  },
+
+  async chunked(run, ready) {
+    const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
+    const sent = await inPieces(run, bundleSource(ready), path, "uploading the snapshot in pieces");
+    await unpack(run, ready, path);
+    return sent;
+  },
+
+  archive: stageArchive,
+};
+
+function bundleSource({ bundle }: ReadyTree) {
+  return fileSource(bundle.path, bundle.size);
+}
+
+function transfer({ options }: StageRun, what: string) {
+  return {
+    what,
+    ...(options.progress === undefined ? {} : { progress: options.progress }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+}
+
+/** In one upload where the cap allows it, else in pieces. */
+export async function send(
+  run: StageRun,
+  source: Parameters<typeof sendWhole>[1],
+  path: string,
+  what: string,
+): Promise<number> {
+  const cap = run.options.bundleCapBytes;
+  if (cap !== undefined && source.size > cap) return await inPieces(run, source, path, what);
+  return await sendWhole(run.target, source, path, transfer(run, what));
+}
+
+/** Once more where pieces were damaged on the way: those that are whole are not sent again. */
+async function inPieces(
+  run: StageRun,
+  source: Parameters<typeof sendWhole>[1],
+  path: string,
+  what: string,
+): Promise<number> {
+  const options = { ...transfer(run, what), sha256sum: run.tools.sha256sum };
+  try {
+    return await sendInPieces(run.target, source, path, options);
+  } catch (error) {
+    if (!isGlueError(error, "transferFailed") || !error.retryable) throw error;
+  }
+  return await sendInPieces(run.target, source, path, options);
+}
+
+async function unpack(run: StageRun, { taken }: ReadyTree, bundle: string | null): Promise<void> {
+  run.options.progress?.({ what: "unpacking in the sandbox", total: taken.snapshot.files, unit: "files" });
+  const { base, headRef, includeCommit, included, ignoreRules } = taken.snapshot;
+  const unpacking = { base, headRef, includeCommit, included, ignoreRules, bundle };
+  await unpackBase(run.target, unpacking, run.options.signal);
+}
+
+function describe(run: StageRun, ready: ReadyTree, strategy: Way, bytesSent: number): Staged {
+  const { snapshot } = ready.taken;
+  const { paths } = run.target;
+  const hasGit = strategy !== "archive";
+  const base: StagedBase = {
+    version: 1,
+    strategy,
+    base: snapshot.base,
+    head: snapshot.head,
+    headRef: snapshot.headRef,
+    dirty: snapshot.dirty,
+    converted: snapshot.converted,
+    units: snapshot.units,
+    included: snapshot.included,
+    ignoreRules: snapshot.ignoreRules,
+    leftOut: ready.leftOut,
+    remoteUrl: snapshot.remoteUrl,
+    host: {
+      top: snapshot.top,
+      subfolder: snapshot.subfolder,
+      repository: snapshot.repository,
+      git: ready.git,
+      gitDir: snapshot.gitDir,
+    },
+    sandbox: {
+      workspace: paths.workspace,
+      cwd: snapshot.subfolder === "" ? paths.workspace : `${paths.workspace}/${snapshot.subfolder}`,
+      git: run.tools.git ?? null,
+      gitDir: hasGit ? sandboxGitDir(paths.private) : null,
+    },
+    bundle: { file: SESSION_FILES.baseBundle, size: ready.bundle.size },
+  };
+  const report: StageReport = {
+    strategy,
+    passedOver: run.passedOver,
+    files: snapshot.files,
+    bytesSent,
+    milliseconds: Math.round(performance.now() - run.startedAt),
+    notes: stageNotes(base, bytesSent, snapshot.files),
+  };
+  return { base, report };
+}
+
+/** A size for people; a megabyte is a million bytes. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
