@@ -5,6 +5,7 @@ import type { AnyCommand } from "./command.ts";
  * Each file exports its `command`.
  */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  run: () => import("./run.ts"),
   exec: () => import("./exec.ts"),
   "session start": () => import("./session-start.ts"),
   "session list": () => import("./session-list.ts"),
@@ -15,7 +16,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "session close": () => import("./session-close.ts"),
   "session rm": () => import("./session-rm.ts"),
   prune: () => import("./prune.ts"),
-  run: () => import("./run.ts"),
   doctor: () => import("./doctor.ts"),
   capabilities: () => import("./capabilities.ts"),
   "config init": () => import("./config-init.ts"),

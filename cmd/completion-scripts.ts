@@ -71,7 +71,7 @@ if [ "$funcstack[1]" = "_glue" ]; then _glue "$@"; else compdef _glue glue; fi
     end
   end
 end
-complete -c glue -f -a '(__glue_complete)'
+complete -c glue -f -k -a '(__glue_complete)'
 `,
   powershell: `Register-ArgumentCompleter -Native -CommandName glue -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)

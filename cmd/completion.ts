@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { RUNTIME_IDS, RUNTIMES } from "../spec/generated/capabilities.ts";
 import { OPTION_ROWS } from "../spec/generated/options.ts";
 import type { AnyCommand, Arg, Completion } from "./command.ts";
@@ -41,12 +42,12 @@ async function within(name: string, before: readonly string[], current: string):
   const command = await load(name);
   const at = position(command, before);
   if (at.kind === "tail") return [{ value: at.first ? ":command" : ":file", description: "" }];
-  if (at.kind === "value") return values(at.arg, current);
+  if (at.kind === "value") return await values(at.arg, current);
   const equals = current.startsWith("--") ? current.indexOf("=") : -1;
   if (equals > 0) {
     const flag = current.slice(0, equals);
     const arg = flagArg(command, flag);
-    const rest = arg === undefined ? [] : values(arg, current.slice(equals + 1));
+    const rest = arg === undefined ? [] : await values(arg, current.slice(equals + 1));
     return rest.map(({ value, description }) => ({
       value: value.startsWith(":") ? value : `${flag}=${value}`,
       description,
@@ -54,7 +55,7 @@ async function within(name: string, before: readonly string[], current: string):
   }
   if (current.startsWith("-") && !at.flagsOver) return flags(command);
   const positional = Object.values(command.args).filter((arg) => arg.type === "positional")[at.positionals];
-  if (positional) return values(positional, current);
+  if (positional) return await values(positional, current);
   return command.tail ? [{ value: ":command", description: "" }] : [];
 }
 
@@ -103,19 +104,29 @@ function flags(command: AnyCommand): Candidate[] {
   return found;
 }
 
-function values(arg: Arg, current: string): Candidate[] {
+async function values(arg: Arg, current: string): Promise<Candidate[]> {
   if ("options" in arg && arg.options) return arg.options.map((value) => ({ value, description: "" }));
-  return "complete" in arg && arg.complete ? OFFERS[arg.complete](current) : [];
+  return "complete" in arg && arg.complete ? await OFFERS[arg.complete](current) : [];
 }
 
-const OFFERS: Readonly<Record<Completion, (current: string) => Candidate[]>> = {
+const OFFERS: Readonly<Record<Completion, (current: string) => Candidate[] | Promise<Candidate[]>>> = {
   file: () => [{ value: ":file", description: "" }],
   directory: () => [{ value: ":directory", description: "" }],
   runtime: () =>
     RUNTIME_IDS.map((id) => ({ value: id, description: RUNTIMES.find((one) => one.id === id)?.note ?? "" })),
   option: optionValues,
-  session: () => [],
+  session: sessions,
 };
+
+/** The latest first, as zsh and fish keep the order. */
+async function sessions(): Promise<Candidate[]> {
+  const [{ homeAt }, { sessionIds }] = await Promise.all([import("../session/home.ts"), import("../session/store.ts")]);
+  const home = homeAt();
+  if (!existsSync(home.sessions)) return [];
+  return sessionIds(home)
+    .reverse()
+    .map((value) => ({ value, description: "" }));
+}
 
 /** `KEY=`, and once that is there its values. */
 function optionValues(current: string): Candidate[] {

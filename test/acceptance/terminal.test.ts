@@ -109,4 +109,24 @@ describe("in a terminal", () => {
       expect(plain.shown).not.toContain("\x1b[");
     }),
   );
+
+  testNeeding(built, "bash completes what is typed", () =>
+    withTempDir(async (folder) => {
+      const { shown } = await inTerminal(
+        folder,
+        [
+          "bash",
+          "--norc",
+          "--noprofile",
+          "-c",
+          "exec bash --rcfile <(echo 'PS1=ready:; eval \"$(glue completions bash)\"') -i",
+        ],
+        [
+          ["ready:", "glue conf\tsh\t--set docker.workspace=c\t\n"],
+          ["cannot be used", "exit\n"],
+        ],
+      );
+      expect(Bun.stripANSI(shown)).toContain("glue config show --set docker.workspace=copy");
+    }),
+  );
 });
