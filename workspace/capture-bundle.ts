@@ -3,6 +3,7 @@
  * ref that names something the reader has already, and refuses a bundle without new objects: both are answers here, not mistakes.
  */
 import { closeSync, openSync, readSync } from "node:fs";
+import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { concat, splitLine } from "./bytes.ts";
 import type { CapturedRef } from "./capture-script.ts";
@@ -43,6 +44,22 @@ export function readBundleHead(path: string): BundleHead {
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * The pack of a bundle. Read here piece by piece: Bun gives a child the whole file when its stdin is a part of one (or the stream of
+ * a part).
+ */
+export function bundlePack(path: string): ByteStream {
+  const pieces = Bun.file(path).slice(readBundleHead(path).packAt).stream().getReader();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pieces.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => pieces.cancel(reason),
+  });
 }
 
 /** Undefined while the empty line that ends the head is not among the bytes. */

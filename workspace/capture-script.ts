@@ -2,9 +2,12 @@
 import type { CommandExecutor } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { concat, splitLine } from "./bytes.ts";
-import script from "./capture.sh" with { type: "text" };
+import mainPart from "./capture.sh" with { type: "text" };
+import nestedPart from "./capture-nested.sh" with { type: "text" };
 import { GLUE_IDENTITY, pathBytes, pathText, UNCOMMITTED_WORK } from "./layout.ts";
 import type { StagedBase } from "./snapshot-types.ts";
+
+const script = `${nestedPart}\n${mainPart}`;
 
 /** A ref of the workspace by its full name, with the object it names. */
 export interface CapturedRef {
@@ -83,7 +86,7 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
   if (result.outcome === "cancelled") throw new GlueError("cancelled", "The capture was interrupted.");
   const answer = readLines(new Uint8Array(stdout));
   if (result.exitCode !== 0 || answer.rest === undefined) throw failure(answer.lines, stderr, result.exitCode);
-  return readState(answer.lines, answer.rest);
+  return readState(answer.lines, answer.rest, `${gitDir}/glue-pack`);
 }
 
 function known(base: StagedBase) {
@@ -135,7 +138,7 @@ function readLines(bytes: Uint8Array): { lines: string[]; rest: Uint8Array | und
   }
 }
 
-function readState(lines: readonly string[], rest: Uint8Array): SandboxState {
+function readState(lines: readonly string[], rest: Uint8Array, packFile: string): SandboxState {
   const values = new Map<string, string[]>();
   for (const line of lines) {
     const space = line.indexOf(" ");
@@ -172,7 +175,7 @@ function readState(lines: readonly string[], rest: Uint8Array): SandboxState {
     unreadable: [...(values.get("left") ?? []), ...(values.get("leftdir") ?? [])],
     warnings: values.get("warn") ?? [],
     packSize,
-    pack: where === undefined ? rest : where,
+    pack: where === undefined ? rest : packFile,
   };
 }
 

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
-import { type BundleHead, readBundleHead } from "./capture-bundle.ts";
+import { type BundleHead, bundlePack, readBundleHead } from "./capture-bundle.ts";
 import type { CapturedRef } from "./capture-script.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
 import { EXACT_BYTES, SESSION_FILES } from "./layout.ts";
@@ -101,8 +101,7 @@ export async function healChangeStore(
 
 /** Adds the objects of a bundle. */
 async function readBundle(options: GitOptions, path: string): Promise<void> {
-  const { packAt } = readBundleHead(path);
-  await addPack(options, Bun.file(path).slice(packAt));
+  await addPack(options, bundlePack(path));
 }
 
 /** Adds a pack, thin or whole; git checks every object of it. */

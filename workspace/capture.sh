@@ -130,11 +130,8 @@ case $state in
     ;;
 esac
 
-# A history that was fetched shallow has borders of its own.
-if [ "$state" = ok ] && [ -s "$common/shallow" ]; then
-  cat "$GLUE_GIT/shallow" "$common/shallow" 2>"$tmp/err" | sort -u >"$tmp/shallow"
-  GIT_SHALLOW_FILE=$tmp/shallow
-  export GIT_SHALLOW_FILE
+if [ "$state" = ok ] && [ -r "$common/shallow" ]; then
+  while IFS= read -r line; do [ "$line" = "$GLUE_BASE" ] || printf '%s\n' "$line" >>"$tmp/borders"; done <"$common/shallow"
 fi
 
 # --- which files are ignored: as git status says it inside ---
@@ -208,6 +205,8 @@ check_size() {
   sort -k2,2rn "$tmp/large" | head -n 12
   fail tooLarge
 }
+# A nested repository without a file stays in the list.
+settled() { [ ! -s "$tmp/others" ] || ! lines <"$tmp/others" | grep -q '[^/]$'; }
 passes=0 quiescent=0
 while [ "$passes" -lt 3 ]; do
   passes=$((passes + 1))
@@ -216,9 +215,10 @@ while [ "$passes" -lt 3 ]; do
   if [ -s "$tmp/others" ]; then
     check_size
     lines <"$tmp/others" | sed '/\/$/d' | unlines | own update-index --add --remove --replace -z --stdin 2>"$tmp/others.add"
+    adopt_nested
   fi
   others
-  if [ ! -s "$tmp/others" ] && [ ! -s "$tmp/add.err" ] && own diff-files --quiet 2>"$tmp/diff.err" && [ ! -s "$tmp/diff.err" ]; then
+  if settled && [ ! -s "$tmp/add.err" ] && own diff-files --quiet 2>"$tmp/diff.err" && [ ! -s "$tmp/diff.err" ]; then
     quiescent=1
     break
   fi
@@ -230,9 +230,17 @@ if [ "$quiescent" = 0 ]; then
     sed 's/^/unreadable /' "$tmp/bad"
     fail unreadable
   fi
-  lines <"$tmp/others" | head -n 100 | sed -e '/\/$/s/^/nested /' -e '/\/$/!s/^/left /'
+  lines <"$tmp/others" | head -n 100 | sed -e '/\/$/d' -e 's/^/left /'
 fi
 grep "could not open directory" "$tmp/others.err" | head -n 100 | sed 's/^warning: could not open directory /leftdir /'
+
+nested_history
+# A history that was fetched shallow has borders of its own.
+if [ -s "$tmp/borders" ]; then
+  cat "$GLUE_GIT/shallow" "$tmp/borders" | sort -u >"$tmp/shallow"
+  GIT_SHALLOW_FILE=$tmp/shallow
+  export GIT_SHALLOW_FILE
+fi
 
 tree=$(own write-tree 2>"$tmp/err") || { cat "$tmp/err" >&2; fail git write-tree; }
 

@@ -271,6 +271,13 @@ const CASES: readonly Case[] = [
     tree: "sparse",
   },
   {
+    title: "a repository that was made inside, with its history",
+    inside:
+      "mkdir -p lib/dep/in; cd lib/dep; git init -q -b trunk; echo '*.o' >.gitignore; echo d >d.c; echo o >d.o; git add -A; git commit -qm dep; echo e >e.c; cd in; git init -q; echo deep >deep; cd ../../..; mkdir hollow; git init -q hollow",
+    facts: { files_changed: 4, commits: 1 },
+    tree: "nested",
+  },
+  {
     title: "an empty directory, a fifo and a socket",
     inside: "mkdir void; mkfifo pipe; echo 4 >>a.txt",
     facts: { files_changed: 1 },
@@ -294,6 +301,8 @@ const TREES: Readonly<Record<string, string>> = {
   HEAD: "git read-tree HEAD",
   excluded: "git update-index --add shown",
   sparse: "git update-index --add a.txt",
+  nested:
+    'for f in lib/dep/.gitignore lib/dep/d.c lib/dep/e.c lib/dep/in/deep; do printf "100644 %s\\t%s\\n" "$(git hash-object -w "$f")" "$f"; done | git update-index --index-info',
 };
 
 describe("a capture brings back", () => {

@@ -1,0 +1,277 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isGlueError } from "../../spec/glue-error.ts";
+import { capture } from "../../workspace/capture.ts";
+import { testNeeding } from "../support/needs.ts";
+import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
+import { captureProven, landProven } from "../workspace/proof.ts";
+
+const parent = mkdtempSync(join(tmpdir(), "glue-again-"));
+afterAll(() => rmSync(parent, { recursive: true, force: true }));
+
+const MAKE = `seq 1 5000 >numbers; mkdir d; echo x >d/x; printf '*.log\\n.env\\n' >.gitignore; git add -A; git commit -qm start`;
+const SLOW = 60_000;
+
+function stage(): Staged {
+  return handStage(parent, MAKE);
+}
+
+function file(staged: Staged, name: string): string {
+  return join(staged.request.sessionDir, name);
+}
+
+describe("a capture that follows another", () => {
+  test(
+    "brings only what is new, at most 10 kB for ten lines, and the bundle holds all of it",
+    async () => {
+      const staged = stage();
+      staged.inside("head -c 3000000 /dev/urandom >big.bin; git add -A; git commit -qm big");
+      const first = await captureProven(staged);
+      expect(first.bytes).toBeGreaterThan(2_900_000);
+      staged.inside("sed -i '100,109s/$/ changed/' numbers");
+      const second = await captureProven(staged);
+      expect(second.bytes).toBeLessThan(10_000);
+      expect(Bun.file(file(staged, "runtime.bundle")).size).toBeGreaterThan(2_900_000);
+      staged.inside("git commit -qam lines; git tag done; echo more >more");
+      const third = await captureProven(staged);
+      expect(third.bytes).toBeLessThan(10_000);
+      await landProven(staged, third);
+    },
+    SLOW,
+  );
+
+  test(
+    "finds nothing new and says the same again",
+    async () => {
+      const staged = stage();
+      staged.inside("echo y >y");
+      const first = await captureProven(staged);
+      const second = await captureProven(staged);
+      expect(second).toMatchObject({ status: "captured", tree: first.tree });
+      expect(second.status === "captured" && first.status === "captured" && second.head === first.head).toBe(true);
+      expect(second.bytes).toBeLessThan(100);
+    },
+    SLOW,
+  );
+
+  test(
+    "removes the patch when everything was undone",
+    async () => {
+      const staged = stage();
+      staged.inside("echo y >y");
+      expect((await captureProven(staged)).status).toBe("captured");
+      staged.inside("rm y");
+      expect((await captureProven(staged)).status).toBe("nothing");
+      expect(existsSync(file(staged, "runtime.bundle")) || existsSync(file(staged, "runtime.mbox"))).toBe(false);
+    },
+    SLOW,
+  );
+
+  test(
+    "keeps the commits of a .git that is deleted in between, and those of branches",
+    async () => {
+      const staged = stage();
+      staged.inside(
+        "git checkout -qb one; echo 1 >1; git add 1; git commit -qm one; git checkout -qb two main; echo 2 >2; git add 2; git commit -qm two",
+      );
+      await captureProven(staged);
+      staged.inside("rm -rf .git; echo 3 >3");
+      const result = await captureProven(staged);
+      expect(result.status === "captured" && result.facts.commits).toBe(2);
+      expect(result.status === "captured" && result.refs.map(({ name }) => name)).toContain("refs/heads/one");
+      await landProven(staged, result);
+    },
+    SLOW,
+  );
+
+  test(
+    "starts over where the host's copy of the earlier ones is gone or damaged",
+    async () => {
+      const staged = stage();
+      staged.inside("echo y >y; git add y; git commit -qm y");
+      await captureProven(staged);
+      rmSync(staged.request.gitDir, { recursive: true });
+      staged.inside("echo z >z");
+      await captureProven(staged);
+      sh(staged.root, "find cache -name '*.pack' -delete; find cache -type f -path '*objects/??/*' -delete");
+      staged.inside("echo zz >>z");
+      await captureProven(staged);
+      writeFileSync(file(staged, "runtime.bundle"), "torn");
+      rmSync(staged.request.gitDir, { recursive: true });
+      staged.inside("echo zzz >>z");
+      await landProven(staged, await captureProven(staged));
+    },
+    SLOW,
+  );
+
+  test(
+    "goes on where one was killed inside",
+    async () => {
+      const staged = stage();
+      staged.inside("echo y >y");
+      await captureProven(staged);
+      const gitDir = staged.base.sandbox.gitDir ?? "";
+      sh(gitDir, ": >index.lock; mkdir -p capture.1; : >capture.1/index; printf 'torn' >glue-pack");
+      staged.inside("echo z >z");
+      await captureProven(staged);
+    },
+    SLOW,
+  );
+
+  test(
+    "forgets an untracked file that is ignored by now, and sees one that came back",
+    async () => {
+      const staged = stage();
+      staged.inside("echo a >a; echo forced >f.log; git add -f f.log; git commit -qm forced");
+      await captureProven(staged, tree(staged, "a f.log"));
+      staged.inside("echo a >>.git/info/exclude; rm f.log");
+      await captureProven(staged, tree(staged, ""));
+      staged.inside("echo again >f.log");
+      await captureProven(staged, tree(staged, "f.log"));
+    },
+    SLOW,
+  );
+});
+
+/** The start and these files, whatever ignores them. */
+function tree(staged: Staged, files: string): string {
+  return staged.inside(
+    `export GIT_INDEX_FILE=$PWD/../index; git read-tree ${staged.base.base?.commit}; git update-index --add numbers ${files}; git write-tree; rm ../index`,
+  );
+}
+
+describe("what a capture will not do quietly", () => {
+  test(
+    "bring more untracked content than the cap allows",
+    async () => {
+      const staged = stage();
+      staged.inside("mkdir -p build/x; head -c 3000000 /dev/zero >build/x/big; echo s >small");
+      const request = { ...staged.request, capBytes: 2_000_000 };
+      const error = await capture(staged.sandbox, request).catch((thrown: unknown) => thrown);
+      expect(isGlueError(error, "captureTooLarge") && error.message).toContain("build/");
+      expect(isGlueError(error) && error.message).toContain("3.0 MB");
+      expect((await capture(staged.sandbox, staged.request)).status).toBe("captured");
+    },
+    SLOW,
+  );
+
+  test(
+    "bring back an opted-in ignored file, even one that is no longer ignored or was staged",
+    async () => {
+      const staged = stage();
+      staged.inside("echo secret >.env; echo two >two.log");
+      const request = { ...staged.request, base: { ...staged.base, included: [".env", "two.log"] } };
+      staged.inside("rm .gitignore; git add two.log; echo y >y");
+      const result = await capture(staged.sandbox, request);
+      expect(result.status).toBe("captured");
+      if (result.status !== "captured") return;
+      const listed = sh(staged.request.gitDir, `git --git-dir=. ls-tree -r --name-only ${result.head}`);
+      expect(listed.split("\n").sort()).toEqual(["d/x", "numbers", "y"]);
+    },
+    SLOW,
+  );
+
+  test(
+    "pass a patch of more than 50 MiB for a whole one; the bundle lands it",
+    async () => {
+      const staged = stage();
+      staged.inside("head -c 45000000 /dev/urandom >big.bin");
+      const result = await captureProven(staged);
+      expect(result.status === "captured" && result.facts).toMatchObject({
+        truncated: true,
+        truncation_cap_bytes: 52_428_800,
+        mbox_exact: false,
+      });
+      expect(existsSync(file(staged, "runtime.mbox"))).toBe(false);
+      expect(Bun.file(file(staged, "runtime.mbox.truncated")).size).toBe(52_428_800);
+      await landProven(staged, result);
+    },
+    SLOW,
+  );
+
+  test(
+    "call a tree at rest that is still written to",
+    async () => {
+      const staged = stage();
+      const writer = Bun.spawn(["sh", "-c", "while :; do date +%N >>moving; : >new-$(date +%N); done"], {
+        cwd: staged.sandbox.paths.workspace,
+      });
+      try {
+        await Bun.sleep(50);
+        const result = await capture(staged.sandbox, staged.request);
+        expect(result.status === "captured" && result.facts.quiescent).toBe(false);
+        expect(result.warnings.join()).toContain("changed while they were captured");
+      } finally {
+        writer.kill("SIGKILL");
+        await writer.exited;
+      }
+      expect(await captureProven(staged)).toMatchObject({ facts: { quiescent: true } });
+    },
+    SLOW,
+  );
+
+  test(
+    "take a damaged branch for a reason to lose the rest",
+    async () => {
+      const staged = stage();
+      staged.inside(
+        "git checkout -qb bad; echo 1 >1; git add 1; git commit -qm bad; rm -f .git/objects/$(git rev-parse HEAD:1 | sed 's,..,&/,'); git checkout -q -f main; git checkout -qb good; echo 2 >2; git add 2; git commit -qm good",
+      );
+      const result = await capture(staged.sandbox, staged.request);
+      expect(result.warnings.join()).toContain("refs/heads/bad");
+      expect(result.status === "captured" && result.refs.map(({ name }) => name).sort()).toEqual([
+        "refs/heads/good",
+        "refs/heads/main",
+      ]);
+    },
+    SLOW,
+  );
+
+  testNeeding(
+    ["root"],
+    "turn a tracked path that cannot be read into a deletion",
+    async () => {
+      const staged = stage();
+      chmodSync(parent, 0o755);
+      sh(staged.root, "chown -R nobody box; chmod -R a+rX .; chmod 755 .");
+      const { executor, workspace } = staged.sandbox;
+      const asNobody = {
+        workspace,
+        executor: {
+          run: (command: Parameters<typeof executor.run>[0], options: Parameters<typeof executor.run>[1]) =>
+            executor.run(
+              "script" in command
+                ? { argv: ["setpriv", "--reuid=nobody", "--clear-groups", "sh", "-c", command.script] }
+                : command,
+              options,
+            ),
+        },
+      };
+      for (const path of ["numbers", "d"]) {
+        sh(staged.sandbox.paths.workspace, `chmod 000 ${path}`);
+        const error = await capture(asNobody, staged.request).catch((thrown: unknown) => thrown);
+        expect(isGlueError(error, "captureFailed") && error.message).toContain(path);
+        sh(staged.sandbox.paths.workspace, `chmod 755 ${path}`);
+      }
+      sh(staged.sandbox.paths.workspace, "mkdir locked; echo x >locked/x; chown nobody locked; chmod 000 locked");
+      const result = await capture(asNobody, staged.request);
+      expect(result.warnings.join()).toContain("locked");
+    },
+    SLOW,
+  );
+
+  test(
+    "believe a bundle that was cut short",
+    async () => {
+      const staged = stage();
+      staged.inside("echo y >y");
+      const result = await captureProven(staged);
+      truncateSync(file(staged, "runtime.bundle"), 100);
+      rmSync(staged.request.gitDir, { recursive: true });
+      await expect(landProven(staged, result)).rejects.toThrow();
+    },
+    SLOW,
+  );
+});
