@@ -37,7 +37,7 @@ export const command = defineCommand({
       }
       if (report.problem !== undefined) throw report.problem;
       const how = report.already ? "was closed already" : report.state === "lost" ? "is lost" : "is closed";
-      io.notice(`Session ${id} ${how}${report.kept ? "; its sandbox is kept" : ""}.`);
+      if (!io.json) io.notice(`Session ${id} ${how}${report.kept ? "; its sandbox is kept" : ""}.`);
       return report.state === "lost" && !report.already ? 1 : 0;
     } finally {
       interrupts.dispose();

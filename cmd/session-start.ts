@@ -75,7 +75,8 @@ export const command = defineCommand({
       await session.detach();
       io.endProgress();
       tell(session, io);
-      io.notice(`Open on ${session.meta.runtime}. glue exec -- CMD runs in it; glue session close ends it.`);
+      if (!io.json)
+        io.notice(`Open on ${session.meta.runtime}. glue exec -- CMD runs in it; glue session close ends it.`);
       return 0;
     } finally {
       interrupts.dispose();
