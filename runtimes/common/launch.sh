@@ -173,7 +173,8 @@ glue_end() {
 # Keeps the deadline by itself, whoever else dies. A sleep that somebody killed is taken up again.
 glue_watch() {
   trap '' HUP INT QUIT
-  trap '[ -z "$!" ] || kill "$!"; exit 0' TERM
+  # KILL: between fork and exec, a child still has this handler, and TERM would be lost on it.
+  trap '[ -z "$!" ] || kill -s KILL "$!"; exit 0' TERM
   PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
   glue_who
   glue_clock
@@ -213,12 +214,14 @@ glue_run() {
     exit 125
   fi
   [ -z "$glue_cd" ] || unset OLDPWD # cd's own doing
-  trap : HUP INT QUIT TERM # a signal to the whole group must not take away the one who tells how it ended
   glue_dog=0
   if [ "$glue_deadline" -gt 0 ]; then
     glue_watch </dev/null >/dev/null 2>&1 3>&- &
     glue_dog=$!
   fi
+  # A signal to the whole group must not take away the one who tells how it ended. Not before the watchdog is forked: it would
+  # inherit this, and not heed being called off.
+  trap : HUP INT QUIT TERM
   (
     glue_look "$$"
     # Only the leader of a session may call it its own.
@@ -226,8 +229,8 @@ glue_run() {
     [ "$glue_session" = "$$" ] || glue_sid=0
     glue_who
     echo "$glue_me $glue_start $glue_sid $glue_sidstart $$ $glue_dog ." >"$glue_spool/$glue_id.pid" || exit 125
-    # Whoever cancels writes this file before it reads the one above, so that one of the two sees the other.
-    [ ! -e "$glue_spool/$glue_id.cancel" ] || exit 143
+    # Whoever ends it writes one of these before reading the file above, so that one of the two sees the other.
+    if [ -e "$glue_spool/$glue_id.cancel" ] || [ -e "$glue_spool/$glue_id.timeout" ]; then exit 143; fi
     export GLUE_COMMAND="$glue_id"
     exec 2>&3 3>&-
     exec "$@"
@@ -286,6 +289,8 @@ glue_kill_all() {
   done
 }
 
+# As sh, bash says nothing about a child that was killed.
+[ -z "$BASH_VERSION" ] || set +o posix
 [ -r /proc/self/stat ] || glue_look() { glue_look_ps "$1"; }
 glue_mode=$1 glue_keep=
 case $glue_mode in
