@@ -1,7 +1,7 @@
 import { isGlueError } from "../spec/glue-error.ts";
 import { attachTo } from "./attach.ts";
 import { closedReport, closeLocked } from "./close.ts";
-import { finishGone } from "./finish-gone.ts";
+import { finishGone, finishUnopened, isUnopened } from "./finish-gone.ts";
 import { healLocked } from "./heal.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
@@ -41,11 +41,12 @@ export async function closeById(around: Surroundings, id: string, signal?: Abort
 }
 
 async function end(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<CloseReport> {
+  if (isUnopened(meta)) return closedReport(await finishUnopened(around, folder, meta));
   try {
     return await closeLocked(await attachTo(around, folder, meta), "close");
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
-    return closedReport(await finishGone(around, folder, meta, error.message));
+    return closedReport(await finishGone(around, folder, meta, error));
   }
 }
 

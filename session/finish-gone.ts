@@ -1,4 +1,6 @@
+import type { Options, Runtime } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
+import { GlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import type { SessionMeta } from "./meta.ts";
 import { logState, recordState } from "./record.ts";
@@ -6,22 +8,57 @@ import type { Surroundings } from "./session.ts";
 import type { SessionFolder } from "./store.ts";
 
 /**
- * Ends a session whose sandbox can't be entered because it is not there. For a holder of the session's lock. The runtime releases what may
- * be left of it all the same (processes whose folder is gone). What was captured, or lay on this machine all along, is then closed; a
- * change that was still in the sandbox is lost, and the record says so.
+ * Ends a session whose sandbox cannot be entered because it does not run any more (`gone` says how that is known). For a holder of the
+ * session's lock. The runtime releases what may be left of it (processes whose folder is gone, a stopped container). What was captured,
+ * or lay on this machine all along, is then closed. A change that is still in the sandbox keeps it as long as it is there at all; when it
+ * is not, the change is lost and the record says so.
  */
 export async function finishGone(
   around: Surroundings,
   folder: SessionFolder,
   meta: SessionMeta,
-  why: string,
+  gone: GlueError,
+): Promise<SessionMeta> {
+  const runtime = await loadRuntime(meta.runtime);
+  const options = await resolveReferences(meta.options, around.env);
+  const safe = meta.mode === "direct" || meta.state === "captured";
+  if (!safe && (await isListed(runtime, options, meta))) {
+    throw new GlueError(
+      "captureFailed",
+      `${gone.message} The change of session ${meta.id} is still in it, so it is kept.`,
+      {
+        hint: gone.hint,
+        cause: gone,
+      },
+    );
+  }
+  await runtime.release(meta.handle, options);
+  const next = recordState(around, folder, meta, safe ? "closed" : "lost", { note: gone.message });
+  logState(around, folder, next);
+  return next;
+}
+
+/**
+ * Ends a session that was never open: no command can have run in it, so there is nothing to capture. For a holder of the session's lock.
+ */
+export async function finishUnopened(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
 ): Promise<SessionMeta> {
   const runtime = await loadRuntime(meta.runtime);
   await runtime.release(meta.handle, await resolveReferences(meta.options, around.env));
-  const neverWas = meta.state === "intended" && meta.handle.id === undefined;
-  const safe = meta.mode === "direct" || meta.state === "captured";
-  const state = neverWas ? "failed" : safe ? "closed" : "lost";
-  const next = recordState(around, folder, meta, state, { note: neverWas ? "it was never created" : why });
+  const next = recordState(around, folder, meta, "failed", { note: "its opening was cut short" });
   logState(around, folder, next);
   return next;
+}
+
+/** Whether a session was never open. */
+export function isUnopened({ state }: SessionMeta): boolean {
+  return state === "intended" || state === "created";
+}
+
+async function isListed(runtime: Runtime, options: Options, { handle }: SessionMeta): Promise<boolean> {
+  const sandboxes = await runtime.listOwned(options);
+  return sandboxes.some((listed) => listed.handle.id === handle.id || listed.handle.name === handle.name);
 }

@@ -4,7 +4,7 @@ import { isGlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { attachTo } from "./attach.ts";
 import { closeLocked } from "./close.ts";
-import { finishGone } from "./finish-gone.ts";
+import { finishGone, finishUnopened, isUnopened } from "./finish-gone.ts";
 import { judgeLocked } from "./judge.ts";
 import { type Lock, takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
@@ -54,8 +54,11 @@ export async function releaseOrphan(
 async function releaseLocked(around: Surroundings, folder: SessionFolder, request: ReleaseRequest): Promise<Released> {
   const recorded = readMeta(folder);
   const listed = request.sandbox?.handle;
+  // A record that was cut short knows the sandbox by the planned name alone.
   const meta: SessionMeta =
-    listed === undefined ? recorded : { ...recorded, handle: { ...listed, data: { ...listed.data } } };
+    listed === undefined || recorded.handle.id !== undefined
+      ? recorded
+      : { ...recorded, handle: { ...listed, data: { ...recorded.handle.data, ...listed.data } } };
   if (listed === undefined || !isFinal(meta.state))
     return await releaseUnused(around, folder, meta, request.olderThanMs);
   if (meta.state !== "lost" || meta.mode === "direct") return await releaseOnly(around, meta);
@@ -88,6 +91,10 @@ async function releaseUnused(
 }
 
 async function saveAndRelease(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<Released> {
+  if (isUnopened(meta)) {
+    await finishUnopened(around, folder, meta);
+    return { outcome: "released", why: "", captured: false };
+  }
   try {
     const session = await attachTo(around, folder, meta);
     const { problem, capture } = await closeLocked(session, "prune");
@@ -95,7 +102,7 @@ async function saveAndRelease(around: Surroundings, folder: SessionFolder, meta:
     return { outcome: "released", why: "", captured: capture?.status === "captured" };
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
-    const gone = await finishGone(around, folder, meta, error.message);
+    const gone = await finishGone(around, folder, meta, error);
     return { outcome: "released", why: gone.note ?? error.message, captured: false };
   }
 }
