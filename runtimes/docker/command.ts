@@ -1,0 +1,246 @@
+import { drainAfterExit } from "../common/drain.ts";
+import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import { killArgv } from "../common/launch.ts";
+import {
+  type ByteStream,
+  type CommandResult,
+  GlueError,
+  type RunningCommand,
+  type RunOptions,
+  type SandboxDeath,
+} from "../contract.ts";
+import type { DockerApi } from "./api.ts";
+import { createChannel } from "./channel.ts";
+import { createDemux } from "./demux.ts";
+import type { EngineStream } from "./engine.ts";
+import { feedStdin } from "./feed-stdin.ts";
+import { runLauncher } from "./launcher.ts";
+import { createMarkFinder, type MarkFinder } from "./marks.ts";
+import { findOutcome } from "./outcome.ts";
+import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
+
+export interface CommandFacts {
+  readonly id: string;
+  /** The engine's id of the exec. */
+  readonly exec: string;
+  /** What its marks bear. */
+  readonly token: string;
+  readonly graceMs: number;
+  readonly options: RunOptions;
+}
+
+/** How much later than the launcher's watchdog ours acts: only a missing `sleep` or a killed watchdog gets that far. */
+const SECOND_WATCHDOG_MS = 1_000;
+/** Until the exec's shell must have said that it started. */
+const START_MS = 60_000;
+/** Of what the engine says before the start. */
+const PREAMBLE_BYTES = 4_096;
+
+/** A command that runs in the container, behind one connection that carries all of its streams. */
+export class DockerCommand implements RunningCommand {
+  readonly id: string;
+  readonly stdout: ByteStream;
+  readonly stderr: ByteStream;
+  /** Resolves when the command runs; to what the engine or the shell said when it does not: `cwd`, or text. */
+  readonly started: Promise<undefined | "cwd" | { readonly text: string }>;
+  /** Settles when nothing is left to do for it: its streams are at their end and its result is known. */
+  readonly over: Promise<unknown>;
+  readonly #api: DockerApi;
+  readonly #place: Place;
+  readonly #facts: CommandFacts;
+  readonly #stream: EngineStream;
+  readonly #result: Promise<CommandResult>;
+  readonly #out;
+  readonly #err;
+  readonly #sayStarted: (how: undefined | "cwd" | { text: string }) => void;
+  /** The record that the command's shell told of, or undefined when the stream ended without one. */
+  readonly #told = Promise.withResolvers<ExitRecord | undefined>();
+  /** All that the command wrote has arrived. */
+  readonly #allArrived = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
+  /** Streams that nobody is left to write to, although the engine may not say so for long. */
+  readonly #quiet = new Set<"stdout" | "stderr">();
+  #running = false;
+  #preamble: Buffer = Buffer.alloc(0);
+  #endsToCome: number;
+  #reason: "cancelled" | "timeout" | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(
+    api: DockerApi,
+    place: Place,
+    stream: EngineStream,
+    facts: CommandFacts,
+    onDeath: (death: SandboxDeath) => void,
+  ) {
+    this.id = facts.id;
+    this.#api = api;
+    this.#place = place;
+    this.#stream = stream;
+    this.#facts = facts;
+    const terminal = facts.options.pty !== undefined;
+    this.#endsToCome = terminal ? 1 : 2;
+    this.#out = createChannel(() => this.#letGo());
+    this.#err = createChannel(() => this.#letGo());
+    this.stdout = drainAfterExit(this.#out.stream, this.#allArrived.promise);
+    this.stderr = terminal ? emptyStream() : drainAfterExit(this.#err.stream, this.#allArrived.promise);
+    // With a terminal everything arrives as stdout.
+    if (terminal) void this.#err.stream.cancel();
+    const started = Promise.withResolvers<undefined | "cwd" | { text: string }>();
+    this.started = started.promise;
+    this.#sayStarted = started.resolve;
+    void this.#pump(terminal);
+    this.#result = this.#settle(onDeath);
+    // A caller may never ask; whoever does ask gets the rejection.
+    this.#result.catch(() => undefined);
+    this.over = Promise.allSettled([this.#result, this.#done.promise]);
+  }
+
+  wait(): Promise<CommandResult> {
+    return this.#result;
+  }
+
+  kill(): Promise<void> {
+    return this.#end("cancelled");
+  }
+
+  async resize({ columns, rows }: { columns: number; rows: number }): Promise<void> {
+    await this.#api.resizeExec(this.#facts.exec, columns, rows);
+  }
+
+  /** Closes the connection, whatever comes of the command. */
+  abandon(): void {
+    this.#stream.destroy();
+  }
+
+  /** Moves what arrives to where it is read, as fast as it is. Never rejects: how the connection ended shows in the result. */
+  async #pump(terminal: boolean): Promise<void> {
+    const demux = createDemux();
+    const { token } = this.#facts;
+    const finders: Record<"stdout" | "stderr", MarkFinder> = {
+      stdout: createMarkFinder(token, (words, before) => this.#marked("stdout", words, before)),
+      stderr: createMarkFinder(token, (words, before) => this.#marked("stderr", words, before)),
+    };
+    const put = async (which: "stdout" | "stderr", bytes: Uint8Array) => {
+      if (!this.#running) {
+        this.#preamble = Buffer.concat([this.#preamble, bytes]).subarray(0, PREAMBLE_BYTES);
+        return;
+      }
+      const full = (which === "stdout" ? this.#out : this.#err).put(bytes);
+      if (full !== undefined) await full;
+    };
+    try {
+      for (let chunk = await this.#stream.read(); chunk !== undefined; chunk = await this.#stream.read()) {
+        const runs = terminal ? [{ stream: "stdout" as const, bytes: chunk }] : demux.push(chunk);
+        for (const { stream, bytes } of runs) {
+          for (const piece of finders[stream].push(bytes)) await put(stream, piece);
+          if (this.#quiet.has(stream)) (stream === "stdout" ? this.#out : this.#err).close();
+        }
+      }
+    } catch {
+      // A connection that broke and one that was closed early are the same from here on: the end is missing.
+    }
+    await put("stdout", finders.stdout.end());
+    await put("stderr", finders.stderr.end());
+    this.#stream.destroy();
+    this.#sayStarted({ text: this.#preamble.toString() });
+    this.#told.resolve(undefined);
+    this.#out.close();
+    this.#err.close();
+    this.#done.resolve();
+  }
+
+  #marked(which: "stdout" | "stderr", words: string, before: Uint8Array[]): void {
+    if (words === "start" || words === "cwd") {
+      // What came before it was the engine's.
+      before.length = 0;
+      this.#running = words === "start";
+      this.#sayStarted(words === "start" ? undefined : "cwd");
+      return;
+    }
+    if (words === "quiet") {
+      // What was put before it in the same piece is still to come.
+      this.#quiet.add(which);
+      return;
+    }
+    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`));
+    if (--this.#endsToCome === 0) this.#allArrived.resolve();
+  }
+
+  /** Closes the connection when both streams are done and nothing more is to be learned from it. */
+  #letGo(): void {
+    if (!this.#out?.isDone() || !this.#err?.isDone()) return;
+    this.#told.promise.then(() => {
+      this.#stream.destroy();
+      this.#done.resolve();
+    });
+  }
+
+  async #settle(onDeath: (death: SandboxDeath) => void): Promise<CommandResult> {
+    const { options } = this.#facts;
+    const late = setTimeout(() => this.#stream.destroy(), START_MS);
+    const started = await this.started;
+    clearTimeout(late);
+    if (started !== undefined) throw new GlueError("startFailed", "The command was not started.");
+    const { signal, timeoutMs, stdin, pty } = options;
+    // A failure to end the tree is told by `wait`, below.
+    const onAbort = () => void this.#end("cancelled").catch(() => undefined);
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
+    const watchdog =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(
+            () => void this.#end("timeout").catch(() => undefined),
+            timeoutMs + SECOND_WATCHDOG_MS + this.#facts.graceMs,
+          );
+    let unfed: unknown;
+    if (stdin !== undefined || pty !== undefined) {
+      feedStdin(stdin ?? new Uint8Array(), this.#stream, pty !== undefined, this.#told.promise).catch(
+        (error: unknown) => {
+          unfed = error;
+          onAbort();
+        },
+      );
+    }
+    try {
+      const told = await this.#told.promise;
+      const record = told ?? (await findOutcome(this.#api, this.#place, this.id, onDeath));
+      // Cancelled or late, the result comes when nothing of the tree is left.
+      await this.#ending;
+      if (unfed !== undefined) throw unfed;
+      const result = this.#resultOf(record);
+      return told === undefined ? { ...result, outputLost: true } : result;
+    } finally {
+      clearTimeout(watchdog);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #resultOf(record: ExitRecord): CommandResult {
+    if (this.#reason === "timeout") return { exitCode: 124, outcome: "timeout" };
+    return resultOfRecord(record);
+  }
+
+  #end(reason: "cancelled" | "timeout"): Promise<void> {
+    this.#reason ??= reason;
+    this.#ending ??= this.#endTree();
+    return this.#ending;
+  }
+
+  /** As root: the command may have become another user. */
+  async #endTree(): Promise<void> {
+    const { graceMs } = this.#facts;
+    const argv = killArgv({ id: this.id, spool: SPOOL, graceMs }, { file: LAUNCHER_FILE, sh: this.#place.sh });
+    const { code, stderr } = await runLauncher(this.#api, this.#place, argv, graceMs);
+    if (code === 0) return;
+    throw new GlueError(
+      "processesLeft",
+      `Not every process of the command could be ended: ${stderr.trim() || `exit code ${code}`}`,
+    );
+  }
+}
+
+function emptyStream(): ByteStream {
+  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+}

@@ -1,0 +1,59 @@
+import type { Check, OpenContext, Options, OwnedSandbox, Runtime, RuntimeSession, SandboxHandle } from "../contract.ts";
+import { GlueError } from "../contract.ts";
+import { DockerApi } from "./api.ts";
+import { deathOf, gone } from "./container-errors.ts";
+import { containerName } from "./create.ts";
+import { type Env, resolveEndpoint } from "./endpoint.ts";
+import { connectEngine } from "./engine.ts";
+import { endpointFrom } from "./place.ts";
+import { DockerSession } from "./session.ts";
+
+/** The runtime of containers. `env` names the engine; it is this process's where it is left out. */
+export function createRuntime(env: Env = process.env): Runtime {
+  return new DockerRuntime(env);
+}
+
+class DockerRuntime implements Runtime {
+  readonly id = "docker";
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  /** Without the engine: which one it is may stand in a file. What the environment says is kept, since another process has its own. */
+  plan(_options: Options, { sessionId }: OpenContext): SandboxHandle {
+    const engine = this.#env.DOCKER_HOST;
+    return { runtime: "docker", name: containerName(sessionId), data: engine ? { engine } : {} };
+  }
+
+  async open(options: Options, context: OpenContext): Promise<RuntimeSession> {
+    const { openSession } = await import("./open.ts");
+    return await openSession(options, context, this.#env);
+  }
+
+  /** One question, whether it still runs: so a session that is gone is told before anything is asked of it. */
+  async attach(handle: SandboxHandle, options: Options): Promise<RuntimeSession> {
+    const endpoint = endpointFrom(handle) ?? resolveEndpoint(this.#env);
+    const api = new DockerApi(await connectEngine(endpoint), handle.data.api ?? "");
+    const session = new DockerSession(api, handle, options);
+    const death = await deathOf(api, handle.id ?? handle.name);
+    if (death === undefined) return session;
+    throw death instanceof GlueError ? death : gone(death);
+  }
+
+  async diagnose(options: Options): Promise<Check[]> {
+    const { diagnose } = await import("./diagnose.ts");
+    return await diagnose(options, this.#env);
+  }
+
+  async listOwned(_options: Options): Promise<OwnedSandbox[]> {
+    const { listOwned } = await import("./reap.ts");
+    return await listOwned(this.#env);
+  }
+
+  async release(handle: SandboxHandle, _options: Options): Promise<void> {
+    const { release } = await import("./reap.ts");
+    await release(handle, this.#env);
+  }
+}

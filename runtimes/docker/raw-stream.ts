@@ -1,0 +1,192 @@
+import type { Socket } from "bun";
+import { EngineError, type EngineStream, messageOf } from "./engine.ts";
+
+/** Bytes that may lie here unread before the socket is paused. */
+const READ_AHEAD = 262_144;
+
+/**
+ * Sends one POST to the engine's socket and takes the connection over once the engine agrees (101, or 200 from engines that skip the
+ * upgrade). The connection is never paused for longer than the reader is slow, and never read faster.
+ */
+export async function openRawStream(
+  socketPath: string,
+  path: string,
+  json: unknown,
+  deadlineMs: number,
+): Promise<EngineStream> {
+  const stream = new RawStream();
+  const timer = setTimeout(() => stream.fail(timeout()), deadlineMs);
+  try {
+    // connect itself has no deadline: an engine whose queue is full holds it up.
+    await Promise.race([stream.connect(socketPath), stream.broken]);
+    const body = JSON.stringify(json);
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      "Host: docker",
+      "Content-Type: application/json",
+      "Connection: Upgrade",
+      "Upgrade: tcp",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+    ];
+    await stream.write(Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`));
+    await readAnswer(stream);
+    return stream;
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function timeout(): Error {
+  return new DOMException("The engine did not answer in time.", "TimeoutError");
+}
+
+/** Reads the head of the answer and leaves what follows it in the stream. */
+async function readAnswer(stream: RawStream): Promise<void> {
+  let text: Buffer = Buffer.alloc(0);
+  for (;;) {
+    const chunk = await stream.read();
+    if (chunk === undefined) throw new Error("the engine closed the connection before it answered");
+    text = text.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat([text, chunk]);
+    const end = text.indexOf("\r\n\r\n");
+    if (end < 0) continue;
+    const head = text.subarray(0, end).toString("latin1");
+    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0);
+    const rest = text.subarray(end + 4);
+    if (status !== 101 && status !== 200)
+      throw new EngineError(status, messageOf(status, await readBody(stream, head, rest)));
+    if (rest.length > 0) stream.unread(rest);
+    return;
+  }
+}
+
+/** The body of a refusal: short, of known length, or until the engine closes. */
+async function readBody(stream: RawStream, head: string, begun: Buffer): Promise<string> {
+  const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
+  let body = begun;
+  while (body.length < length && body.length < 65_536) {
+    const chunk = await stream.read();
+    if (chunk === undefined) break;
+    body = Buffer.concat([body, chunk]);
+  }
+  return body.toString();
+}
+
+class RawStream implements EngineStream {
+  /** Rejects when the connection fails before it stands. */
+  readonly broken: Promise<never>;
+  #breakIt: (error: Error) => void = () => undefined;
+  #socket: Socket<undefined> | undefined;
+  #unread: Uint8Array[] = [];
+  #unreadBytes = 0;
+  #paused = false;
+  #ended = false;
+  #error: Error | undefined;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  constructor() {
+    this.broken = new Promise((_, reject) => {
+      this.#breakIt = reject;
+    });
+    // Whoever reads or writes next gets the error; that nobody waits for this promise is no reason to end the process.
+    this.broken.catch(() => undefined);
+  }
+
+  async connect(path: string): Promise<void> {
+    const socket = await Bun.connect({
+      unix: path,
+      allowHalfOpen: true,
+      socket: {
+        data: (_, bytes) => this.#received(bytes),
+        drain: () => this.#writable(),
+        end: () => this.#over(),
+        close: (_, error) => (error ? this.fail(error) : this.#over()),
+        error: (_, error) => this.fail(error),
+        connectError: (_, error) => this.fail(error),
+      },
+    });
+    // Too late: whoever waited has gone.
+    if (this.#error !== undefined) socket.terminate();
+    this.#socket = socket;
+  }
+
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#breakIt(error);
+    this.#over();
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const next = this.#unread.shift();
+      if (next !== undefined) {
+        this.#unreadBytes -= next.length;
+        if (this.#paused && this.#unreadBytes < READ_AHEAD) {
+          this.#paused = false;
+          this.#socket?.resume();
+        }
+        return next;
+      }
+      if (this.#error !== undefined) throw this.#error;
+      if (this.#ended) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+
+  /** Puts back what was read too far. */
+  unread(bytes: Uint8Array): void {
+    this.#unread.unshift(bytes);
+    this.#unreadBytes += bytes.length;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let sent = 0; sent < bytes.length; ) {
+      if (this.#error !== undefined) throw this.#error;
+      const socket = this.#socket;
+      if (socket === undefined) throw new Error("the connection to the engine is closed");
+      const count = socket.write(bytes, sent, bytes.length - sent);
+      if (count < 0) throw this.#error ?? new Error("the connection to the engine is closed");
+      sent += count;
+      if (sent < bytes.length) {
+        await new Promise<void>((resolve) => {
+          this.#wakeWriter = resolve;
+        });
+      }
+    }
+  }
+
+  endInput(): void {
+    this.#socket?.shutdown();
+  }
+
+  destroy(): void {
+    this.#unread = [];
+    this.#socket?.terminate();
+    this.#over();
+  }
+
+  #received(bytes: Uint8Array): void {
+    this.#unread.push(bytes);
+    this.#unreadBytes += bytes.length;
+    if (!this.#paused && this.#unreadBytes >= READ_AHEAD) {
+      this.#paused = true;
+      this.#socket?.pause();
+    }
+    this.#wakeReader?.();
+  }
+
+  #writable(): void {
+    this.#wakeWriter?.();
+  }
+
+  #over(): void {
+    this.#ended = true;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+}

@@ -1,0 +1,137 @@
+import { GlueError } from "../contract.ts";
+import { type ContainerState, type DockerApi, isMissing } from "./api.ts";
+import { asGlueError } from "./container-errors.ts";
+import { PRIVATE, WORKSPACE } from "./create.ts";
+import { EngineError } from "./engine.ts";
+import { runScript, type ScriptResult } from "./exec.ts";
+import handBackScript from "./hand-back.sh" with { type: "text" };
+import { type Labeled, readLabels } from "./labels.ts";
+
+/** Until a container whose removal has begun must be gone. */
+const GONE_MS = 60_000;
+const HAND_BACK_MS = 600_000;
+
+export interface RetireOptions {
+  /** Its session, where the caller knows it: another's container is left alone. */
+  readonly sessionId?: string | undefined;
+  /** False where it is known that the container's user owns the tree anyway. */
+  readonly handBack?: boolean;
+}
+
+/**
+ * Ends a container for good. In direct mode every process ends first and its files in the user's tree go to the tree's owner; then it is
+ * removed. Gone already is done. Throws for a container that is not glue's, for one that cannot be removed (it is then stopped), and, after
+ * the removal, where files could not be given back.
+ */
+export async function retire(
+  api: DockerApi,
+  idOrName: string,
+  { sessionId, handBack = true }: RetireOptions = {},
+): Promise<void> {
+  let state: ContainerState;
+  try {
+    state = await api.inspectContainer(idOrName);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw asGlueError(error, `The container ${idOrName} cannot be looked at`);
+  }
+  const labels = readLabels(state.Config.Labels);
+  if (labels === undefined || (sessionId !== undefined && labels.sessionId !== sessionId)) throw notOurs(idOrName);
+  let left: unknown;
+  if (handBack && labels.mode === "direct") {
+    try {
+      await giveBack(api, state, labels);
+    } catch (error) {
+      // The container goes all the same: it may still be running somebody's code.
+      left = error;
+    }
+  }
+  await remove(api, state.Id);
+  if (left !== undefined)
+    throw asGlueError(left, "The container is gone, but what it made in your tree may not belong to you");
+}
+
+/** From inside, where both users are known by number. A container that has died is started again, which runs nothing of the user's. */
+async function giveBack(api: DockerApi, state: ContainerState, { treeFolders }: Labeled): Promise<void> {
+  // Never started: nothing ran in it.
+  if (state.State.Status === "created") return;
+  const since = Math.floor(Date.parse(state.Created ?? "") / 1_000);
+  if (!Number.isFinite(since)) throw new GlueError("internal", "The engine does not say when the container was made.");
+  if (state.State.Paused) await api.unpauseContainer(state.Id);
+  if (!state.State.Running) await api.startContainer(state.Id);
+  const folders = treeFolders.length > 0 ? treeFolders : [WORKSPACE];
+  const others = state.Mounts.map((mount) => mount.Destination).filter((path) => !folders.includes(path));
+  const words = [PRIVATE, String(since), String(folders.length), ...folders, ...others];
+  const run = () => runScript(api, state.Id, { script: handBackScript, words, user: "0" }, HAND_BACK_MS);
+  let done: ScriptResult | undefined;
+  try {
+    done = await run();
+  } catch {
+    // Tried again below.
+  }
+  if (done?.code !== 0) {
+    // Nothing outlives a restart, whatever it did to keep a script from running.
+    await api.restartContainer(state.Id, 0);
+    done = await run();
+  }
+  const { code, stderr } = done;
+  if (code === 0) return;
+  const why = stderr.trim().split("\n").at(-1) ?? "";
+  throw new GlueError(
+    "permissionDenied",
+    `What the container made in your tree still belongs to its user: ${why || `exit code ${code}`}`,
+    {
+      hint: "sudo chown gives it to you; with docker.user: host it is yours from the start.",
+    },
+  );
+}
+
+async function remove(api: DockerApi, id: string): Promise<void> {
+  try {
+    await api.removeContainer(id);
+  } catch (error) {
+    if (isMissing(error)) return;
+    if (error instanceof EngineError && error.status === 409) return await waitUntilGone(api, id, error);
+    if (!(error instanceof EngineError)) throw error;
+    // Not allowed, or not possible: what does not run does no harm, and costs nothing but its disk space.
+    const stopped = await api.stopContainer(id, 0).then(
+      () => "it is stopped",
+      (second: unknown) => `stopping it failed as well (${second instanceof Error ? second.message : second})`,
+    );
+    throw new GlueError(
+      "runtimeUnreachable",
+      `The container ${id.slice(0, 12)} could not be removed: ${error.message}; ${stopped}.`,
+      {
+        hint: `docker rm --force ${id.slice(0, 12)} tries again.`,
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Somebody else is removing it. */
+async function waitUntilGone(api: DockerApi, id: string, cause: unknown): Promise<void> {
+  const until = performance.now() + GONE_MS;
+  while (performance.now() < until) {
+    try {
+      await api.inspectContainer(id);
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw error;
+    }
+    await Bun.sleep(200);
+  }
+  throw new GlueError("runtimeUnreachable", `The container ${id.slice(0, 12)} is being removed, and is still there.`, {
+    cause,
+  });
+}
+
+function notOurs(name: string): GlueError {
+  return new GlueError(
+    "permissionDenied",
+    `The container ${name} does not carry this session's labels, so it is not glue's to remove.`,
+    {
+      hint: "docker inspect shows whose it is.",
+    },
+  );
+}

@@ -1,0 +1,91 @@
+import { killAllArgv } from "../common/launch.ts";
+import { GlueError, type Options, type RuntimeSession, type SandboxDeath, type SandboxHandle } from "../contract.ts";
+import type { DockerApi } from "./api.ts";
+import { containerFailure } from "./container-errors.ts";
+import { PRIVATE, WORKSPACE } from "./create.ts";
+import { DockerExecutor } from "./executor.ts";
+import { runLauncher } from "./launcher.ts";
+import { LAUNCHER_FILE, type Place, placeFrom } from "./place.ts";
+import { watchDeath } from "./watch.ts";
+import { DockerWorkspace } from "./workspace.ts";
+
+/** One use of one container by this process. Making one asks the engine nothing. */
+export class DockerSession implements RuntimeSession {
+  readonly handle: SandboxHandle;
+  readonly executor: DockerExecutor;
+  readonly workspace: DockerWorkspace;
+  readonly paths = { workspace: WORKSPACE, private: PRIVATE, tmp: "/tmp" };
+  readonly direct: boolean;
+  readonly #api: DockerApi;
+  readonly #place: Place;
+  readonly #graceMs: number;
+  readonly #death = Promise.withResolvers<SandboxDeath>();
+  #watch: AbortController | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(api: DockerApi, handle: SandboxHandle, options: Options) {
+    this.handle = handle;
+    this.#api = api;
+    this.#place = placeFrom(handle);
+    this.#graceMs = options.kill_grace_seconds * 1_000;
+    this.direct = this.#place.mode === "direct";
+    this.executor = new DockerExecutor(api, this.#place, options["docker.shell"], this.#death.resolve);
+    this.workspace = new DockerWorkspace(api, this.#place.container);
+  }
+
+  /** The engine is watched from the first look on: most uses of a session are over before it would say anything. */
+  get died(): Promise<SandboxDeath> {
+    if (this.#watch === undefined) {
+      this.#watch = new AbortController();
+      void watchDeath(this.#api, this.#place.container, this.#watch.signal).then((death) => {
+        if (death !== undefined) this.#death.resolve(death);
+      });
+    }
+    return this.#death.promise;
+  }
+
+  /** As root, since a command may have become another user. What no signal ends, a restart of the container does. */
+  async killAll(): Promise<void> {
+    const { container, sh, main } = this.#place;
+    const graceMs = this.#graceMs;
+    // PID 1 is never hit by a signal to all; where it is an init, the process that keeps the container up is another.
+    const spare = main === 1 ? [] : [main];
+    const killed = runLauncher(
+      this.#api,
+      this.#place,
+      killAllArgv({ graceMs, spare }, { file: LAUNCHER_FILE, sh }),
+      graceMs,
+    );
+    const done = await killed.catch((error: unknown) => {
+      if (error instanceof GlueError && error.code === "sandboxGone") throw error;
+      return undefined;
+    });
+    if (done?.code === 0) return;
+    try {
+      await this.#api.restartContainer(container, 0);
+    } catch (error) {
+      throw await containerFailure(this.#api, container, error);
+    }
+  }
+
+  async detach(): Promise<void> {
+    this.#watch?.abort();
+    this.executor.abandonAll();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#retire();
+    return this.#closing;
+  }
+
+  async #retire(): Promise<void> {
+    this.#watch?.abort();
+    const { retire } = await import("./retire.ts");
+    const { container, sessionId, owned } = this.#place;
+    try {
+      await retire(this.#api, container, { sessionId, handBack: !owned });
+    } finally {
+      this.executor.abandonAll();
+    }
+  }
+}

@@ -1,0 +1,93 @@
+# Prepares a new container, as root, and says on stdout what it found. Stdin is the launcher.
+# $1 the mode, direct or copy; $2 the user that commands run as, as docker.user has it, or empty; $3 the shell for scripts;
+# $4 glue's own folder; then the container paths of what is mounted from the host.
+# Only what a shell has built in is used before it is known that the rest is there.
+
+mode=$1 user=$2 shell=$3 own=$4
+shift 4
+PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C
+
+for tool in sh cat mkdir kill tar; do
+  command -v "$tool" >/dev/null 2>&1 || echo "lacks $tool"
+done
+command -v "$shell" >/dev/null 2>&1 || echo "noshell $shell"
+# Absolute, since a command's own PATH may lead elsewhere; busybox names its own sh without a folder.
+found=$(command -v sh)
+for folder in /bin /usr/bin /usr/local/bin; do
+  case $found in /*) break ;; esac
+  [ ! -x "$folder/sh" ] || found=$folder/sh
+done
+echo "sh $found"
+
+# Sets uid and gid of $user, by number or by its line in /etc/passwd and /etc/group, as the engine itself does.
+uid=0 gid=0 named=nameless
+if [ -n "$user" ]; then
+  name=${user%%:*} group=
+  case $user in *:*) group=${user#*:} ;; esac
+  case $name in
+    '' | *[!0-9]*) known=no ;;
+    *) uid=$name known=yes ;;
+  esac
+  if [ -r /etc/passwd ]; then
+    while IFS=: read -r line_name line_word line_uid line_gid line_rest; do
+      if [ "$line_name" = "$name" ] || [ "$line_uid" = "$name" ]; then
+        uid=$line_uid gid=$line_gid known=yes named=named
+        break
+      fi
+    done </etc/passwd
+  fi
+  [ "$known" = yes ] || echo "nouser $name"
+  case $group in
+    '') ;;
+    *[!0-9]*)
+      known=no
+      if [ -r /etc/group ]; then
+        while IFS=: read -r line_name line_word line_gid line_rest; do
+          [ "$line_name" != "$group" ] || gid=$line_gid known=yes
+        done </etc/group
+      fi
+      [ "$known" = yes ] || echo "nouser $group"
+      ;;
+    *) gid=$group ;;
+  esac
+fi
+[ "$uid" != 0 ] || named=named
+echo "user $uid $gid $named"
+
+# The process that keeps the container up: the init's only child, or the init itself.
+main=1
+for dir in /proc/[0-9]*; do
+  read -r pid word state parent rest 2>/dev/null <"$dir/stat" || continue
+  if [ "$parent" = 1 ] && [ "$pid" != "$$" ]; then
+    main=$pid
+    break
+  fi
+done
+echo "main $main"
+
+if read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id; then echo "boot $boot"; fi
+for path do
+  # Names may hold anything; the order tells which is which.
+  if facts=$(stat -c '%d %i %u %g' -- "$path" 2>/dev/null); then
+    echo "mount $facts"
+  else
+    echo 'mount unknown'
+  fi
+done
+
+set -e
+mkdir -p -m 755 "$own" "$own/home"
+mkdir -p -m 700 "$own/spool"
+cat >"$own/launch.sh"
+echo "$uid $gid $main" >"$own/facts"
+if [ "$mode" = copy ]; then
+  # What an image keeps there would be taken for a part of the tree; a mount would have hidden it as well.
+  rm -rf /workspace 2>/dev/null || [ -d /workspace ]
+  mkdir -p -m 755 /workspace
+fi
+if [ "$uid" != 0 ] || [ "$gid" != 0 ]; then
+  chown "$uid:$gid" "$own" "$own/home" "$own/spool"
+  [ "$mode" != copy ] || chown "$uid:$gid" /workspace
+fi
+echo 'ready'

@@ -1,0 +1,165 @@
+import { readFileSync, statSync } from "node:fs";
+import { LAUNCHER } from "../common/launch.ts";
+import { GlueError, isGlueError } from "../contract.ts";
+import type { DockerApi } from "./api.ts";
+import { PRIVATE } from "./create.ts";
+import { runScript, type ScriptResult } from "./exec.ts";
+import type { Mount } from "./mounts.ts";
+import script from "./setup.sh" with { type: "text" };
+
+/** What a container turned out to be. */
+export interface Inside {
+  /** The absolute path of its sh: a command's PATH may lead elsewhere. */
+  readonly sh: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** False for a number without a line in /etc/passwd: such a user's home would be `/`. */
+  readonly named: boolean;
+  /** The process that keeps the container up. */
+  readonly main: number;
+  /** The owner of the mounted tree as the container sees it, where one is mounted. */
+  readonly treeOwner: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+export interface SetupRequest {
+  readonly mode: "direct" | "copy";
+  readonly image: string;
+  /** As the container has it, "" being root. */
+  readonly user: string;
+  readonly shell: string;
+  readonly mounts: readonly Mount[];
+}
+
+/**
+ * Prepares a started container: glue's folder, the launcher, an empty workspace where nothing is mounted. Proves what later work relies
+ * on. Throws `sandboxUnusable` when the image lacks what a sandbox needs, `mountMismatch` when a mount is not the folder it should be.
+ */
+export async function setUp(api: DockerApi, container: string, request: SetupRequest): Promise<Inside> {
+  const { mode, image, user, shell, mounts } = request;
+  const words = [mode, user, shell, PRIVATE, ...mounts.map((mount) => mount.target)];
+  const { code, stdout, stderr } = await prepare(api, container, image, words);
+  const said = readAnswer(stdout.toString());
+  if (said.lacks.length > 0) throw unusable(image, `it has no ${said.lacks.join(", no ")}`);
+  if (said.noUser !== undefined) {
+    throw new GlueError("optionInvalid", `The image ${image} knows no user or group ${said.noUser}.`, {
+      hint: "Correct docker.user: a name that the image has, uid, uid:gid, or host.",
+    });
+  }
+  if (said.noShell !== undefined) {
+    throw new GlueError(
+      "sandboxUnusable",
+      `The image ${image} has no shell ${said.noShell}, which docker.shell asks for.`,
+      {
+        hint: "Set docker.shell to a shell that the image has (sh is there), or use another image.",
+      },
+    );
+  }
+  proveMounts(mounts, said);
+  if (code !== 0 || !said.ready)
+    throw unusable(image, `it cannot be prepared: ${lastLine(stderr) || `exit code ${code}`}`);
+  const [tree] = said.mounts;
+  return {
+    sh: said.sh ?? "/bin/sh",
+    uid: said.uid,
+    gid: said.gid,
+    named: said.named,
+    main: said.main,
+    treeOwner: mode === "direct" && tree !== undefined ? { uid: tree.uid, gid: tree.gid } : undefined,
+  };
+}
+
+async function prepare(api: DockerApi, container: string, image: string, words: string[]): Promise<ScriptResult> {
+  try {
+    return await runScript(api, container, { script, words, stdin: new TextEncoder().encode(LAUNCHER), user: "0" });
+  } catch (error) {
+    if (isGlueError(error, "sandboxGone")) throw unusable(image, `cat, which is to keep it up, ended at once`, error);
+    if (isGlueError(error, "startFailed")) throw unusable(image, `it has no sh that runs (${error.message})`, error);
+    throw error;
+  }
+}
+
+interface Answer {
+  readonly sh: string | undefined;
+  readonly lacks: readonly string[];
+  readonly noShell: string | undefined;
+  readonly noUser: string | undefined;
+  readonly uid: number;
+  readonly gid: number;
+  readonly named: boolean;
+  readonly main: number;
+  readonly boot: string | undefined;
+  readonly mounts: readonly ({ dev: string; ino: string; uid: number; gid: number } | undefined)[];
+  readonly ready: boolean;
+}
+
+/** The lines that setup.sh prints: a word, then what it is about. */
+function readAnswer(text: string): Answer {
+  const rows = text.split("\n").map((line) => {
+    const space = line.indexOf(" ");
+    return space < 0 ? ([line, ""] as const) : ([line.slice(0, space), line.slice(space + 1)] as const);
+  });
+  const all = (word: string) => rows.filter(([first]) => first === word).map(([, rest]) => rest);
+  const [uid = 0, gid = 0, named] = all("user")[0]?.split(" ") ?? [];
+  return {
+    sh: all("sh")[0] || undefined,
+    lacks: all("lacks"),
+    noShell: all("noshell")[0],
+    noUser: all("nouser")[0],
+    uid: Number(uid),
+    gid: Number(gid),
+    named: named === "named",
+    main: Number(all("main")[0] ?? 1),
+    boot: all("boot")[0],
+    mounts: all("mount").map((facts) => {
+      const [dev = "", ino = "", owner, group] = facts.split(" ");
+      return facts === "unknown" ? undefined : { dev, ino, uid: Number(owner), gid: Number(group) };
+    }),
+    ready: all("ready").length > 0,
+  };
+}
+
+/**
+ * A path means another folder on another machine, in a virtual machine, and even on this one when glue runs in a container and its
+ * engine does not. One kernel, one device and one inode are one folder, and nothing less proves it: nothing is ever written into the
+ * user's tree to find out.
+ */
+function proveMounts(mounts: readonly Mount[], said: Answer): void {
+  if (mounts.length === 0) return;
+  if (said.boot === undefined || said.boot !== ownBoot()) {
+    throw mismatch(mounts[0]?.source ?? "", "the engine runs on another machine or in a virtual machine");
+  }
+  for (const [index, mount] of mounts.entries()) {
+    const seen = said.mounts[index];
+    if (seen === undefined) throw mismatch(mount.source, "the image has no stat to look at it with");
+    const own = statSync(mount.source, { bigint: true });
+    if (String(own.ino) !== seen.ino || String(own.dev) !== seen.dev) {
+      throw mismatch(mount.source, "the engine has another folder of that name");
+    }
+  }
+}
+
+function ownBoot(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    // No Linux here: then the engine's kernel is another one.
+    return undefined;
+  }
+}
+
+function mismatch(folder: string, why: string): GlueError {
+  return new GlueError("mountMismatch", `The container does not provably see ${folder}: ${why}.`, {
+    hint: "Use --copy: glue then works on a copy and brings the change back.",
+  });
+}
+
+function unusable(image: string, why: string, cause?: unknown): GlueError {
+  return new GlueError("sandboxUnusable", `The image ${image} cannot be used as a sandbox: ${why}.`, {
+    hint: "A sandbox needs sh, cat, mkdir, kill and tar. Set docker.image to an image that has them.",
+    cause,
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1)?.trim() ?? "";
+}
