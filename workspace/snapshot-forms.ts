@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
 import { type GitOptions, git } from "./git.ts";
+import { lstatIfThere, pathBelow } from "./host-file.ts";
 import type { UserRepository } from "./snapshot-repository.ts";
 import { type Store, scratchPath } from "./snapshot-store.ts";
 import { nulList } from "./snapshot-tracked.ts";
@@ -136,10 +137,9 @@ async function indexVouches(repository: UserRepository): Promise<Map<string, Sid
   for (const { entry, path, mtimeNs, size, flags } of debugEntries(stdout)) {
     const [mode = "", id = "", stage] = entry.split(" ");
     if (stage !== "0" || flags !== 0 || mtimeNs >= indexFile.mtimeNs) continue;
-    const file = lstatSync(Buffer.concat([Buffer.from(`${repository.top}/`), path]), {
-      bigint: true,
-      throwIfNoEntry: false,
-    });
+    const full = pathBelow(repository.top, path);
+    const file =
+      lstatIfThere(full) === undefined ? undefined : lstatSync(full, { bigint: true, throwIfNoEntry: false });
     // The index keeps the lower 32 bits of a size.
     if (file?.isFile() && file.mtimeNs === mtimeNs && (file.size & 0xffffffffn) === size)
       vouched.set(key(path), { mode, id });

@@ -7,7 +7,6 @@ import {
   constants,
   copyFileSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -18,6 +17,7 @@ import { dirname, join } from "node:path";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { concat, splitNul } from "./bytes.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
+import { lstatIfThere, pathBelow } from "./host-file.ts";
 import { type Store, scratchPath } from "./snapshot-store.ts";
 import { entriesNotIn, nulList, pathsNotTracked, type Tracked, type TrackedEntry } from "./snapshot-tracked.ts";
 
@@ -155,12 +155,14 @@ async function addFiles(index: PrivateIndex, files: readonly Uint8Array[]): Prom
 
 /** What vanished meanwhile is no obstacle, and a symbolic link is read as such. */
 function isReadable(top: string, path: Uint8Array): boolean {
-  const full = Buffer.concat([Buffer.from(`${top}/`), path]);
+  const full = pathBelow(top, path);
+  const stat = lstatIfThere(full);
+  if (stat === undefined || stat.isSymbolicLink()) return true;
   try {
-    if (!lstatSync(full).isSymbolicLink()) accessSync(full, constants.R_OK);
+    accessSync(full, constants.R_OK);
     return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  } catch {
+    return false;
   }
 }
 
@@ -169,10 +171,7 @@ function isReadable(top: string, path: Uint8Array): boolean {
  * into them: it would start itself there, with the submodule's configuration.
  */
 async function setGitlinks(index: PrivateIndex, top: string, gitlinks: readonly TrackedEntry[]): Promise<void> {
-  const folders = gitlinks.filter(({ path }) => {
-    const stat = lstatSync(Buffer.concat([Buffer.from(`${top}/`), path]), { throwIfNoEntry: false });
-    return stat?.isDirectory() === true;
-  });
+  const folders = gitlinks.filter(({ path }) => lstatIfThere(pathBelow(top, path))?.isDirectory() === true);
   if (folders.length === 0) return;
   const info = folders.map(({ mode, id, path }) =>
     concat([new TextEncoder().encode(`${mode} ${id} 0\t`), path, new Uint8Array(1)]),

@@ -1,7 +1,7 @@
 /** What the user's repository tracks, read from `git ls-files`: the seed of glue's own index. */
-import { lstatSync } from "node:fs";
 import { concat } from "./bytes.ts";
 import { type GitOptions, git } from "./git.ts";
+import { lstatIfThere, pathBelow } from "./host-file.ts";
 import type { ObjectFormat } from "./snapshot-types.ts";
 
 export interface TrackedEntry {
@@ -78,10 +78,8 @@ function atStageZero(entry: Uint8Array, stageAt: number): Uint8Array {
 
 /** Whether a path exists. What a sparse checkout leaves out lies in folders that do not exist, so these are remembered. */
 function diskLookup(top: string): (path: Uint8Array) => boolean {
-  const prefix = Buffer.from(`${top}/`);
   const folders = new Map<string, boolean>();
-  const exists = (path: Uint8Array): boolean =>
-    lstatSync(Buffer.concat([prefix, path]), { throwIfNoEntry: false }) !== undefined;
+  const exists = (path: Uint8Array): boolean => lstatIfThere(pathBelow(top, path)) !== undefined;
   return (path) => {
     const slash = path.lastIndexOf(0x2f);
     if (slash === -1) return exists(path);
