@@ -36,9 +36,11 @@ cat >"$rules"
 mkdir -p "$GLUE_GIT/info"
 printf '%s' "$GLUE_ATTRIBUTES" >"$GLUE_GIT/info/attributes"
 cp "$rules" "$GLUE_GIT/info/exclude"
-# Behind the commit of a clone, where there is one.
-printf '%s\n' "$GLUE_BASE" >>"$GLUE_GIT/shallow"
 if [ -n "$GLUE_BUNDLE" ]; then own bundle unbundle "$GLUE_BUNDLE" >/dev/null || fail bundle the bundle cannot be read; fi
+if own cat-file commit "$GLUE_BASE" | sed '/^$/q' | grep -q '^parent '; then
+  # Its parents stayed behind. Where there was a clone, its commit stands here already.
+  printf '%s\n' "$GLUE_BASE" >>"$GLUE_GIT/shallow"
+fi
 own update-ref refs/glue/base "$GLUE_BASE" || fail bundle the base did not arrive
 own update-ref -d refs/glue/clone
 
@@ -49,7 +51,7 @@ mkdir -p "$dot/info" "$dot/objects/pack"
 for name in "$GLUE_GIT"/objects/pack/pack-*; do
   ln "$name" "$dot/objects/pack/" 2>/dev/null || cp -p "$name" "$dot/objects/pack/" || fail disk the objects cannot be written
 done
-cp "$GLUE_GIT/shallow" "$dot/shallow"
+[ ! -e "$GLUE_GIT/shallow" ] || cp "$GLUE_GIT/shallow" "$dot/shallow"
 cp "$GLUE_GIT/info/attributes" "$dot/info/attributes"
 cp "$rules" "$dot/info/exclude"
 printf '[user]\n\tname = %s\n\temail = %s\n' "$GLUE_NAME" "$GLUE_EMAIL" >>"$dot/config"
