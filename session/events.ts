@@ -1,6 +1,8 @@
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { homeError } from "./home.ts";
+import { STATES } from "./meta.ts";
+import { handleSchema } from "./meta-schema.ts";
 
 const by = v.object({ host: v.string(), boot: v.string(), pid: v.number(), pidStart: v.string() });
 const at = v.string();
@@ -38,27 +40,19 @@ const eventSchema = v.variant("type", [
   }),
   /** It could not be started, or nobody can say how it ended. */
   v.object({ at, type: v.literal("failed"), command, code: v.string(), message: v.string(), ms: v.number() }),
-  /** The session itself entered a state. */
-  v.object({ at, type: v.literal("session"), state: v.string(), by, note: v.exactOptional(v.string()) }),
+  /** The session itself entered a state. With its sandbox's handle, so that a lost record can be mended from the log. */
+  v.object({
+    at,
+    type: v.literal("session"),
+    state: v.picklist(STATES),
+    by,
+    note: v.exactOptional(v.string()),
+    handle: v.exactOptional(handleSchema),
+  }),
 ]);
 
 /** One line of events.jsonl. `at` is ISO 8601 in UTC, `ms` milliseconds by a clock that does not jump. */
 export type SessionEvent = v.InferOutput<typeof eventSchema>;
-
-/** Adds one event: one line, one append, so that processes never mix their lines. Not synced: an event changes no state. */
-export function appendEvent(path: string, event: SessionEvent): void {
-  const line = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
-  try {
-    const fd = openSync(path, "a", 0o600);
-    try {
-      writeSync(fd, line);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    throw homeError(cause, path);
-  }
-}
 
 /** What events.jsonl says, and how many of its lines could not be read. */
 export interface EventLog {

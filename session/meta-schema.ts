@@ -16,7 +16,8 @@ const owner = v.object({
   pidStart: v.string(),
 });
 
-const handle = v.object({
+/** All that another process needs to reach or end a sandbox. */
+export const handleSchema = v.object({
   runtime: runtimeId,
   id: v.exactOptional(v.string()),
   name: v.string(),
@@ -63,7 +64,7 @@ const metaSchema = v.looseObject({
     }),
   ),
   /** Planned before the sandbox was asked for, complete once it exists. */
-  handle,
+  handle: handleSchema,
   /** When the service will end the sandbox by itself, where it says so. */
   deadline: v.exactOptional(time),
   /** True where the options said to keep the sandbox at close. */

@@ -1,4 +1,4 @@
-import { appendEvent } from "./events.ts";
+import { appendEvent } from "./append-event.ts";
 import { GLUE_VERSION, type SessionMeta, type SessionState } from "./meta.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, writeMeta } from "./store.ts";
@@ -79,5 +79,6 @@ export function logState(around: Surroundings, folder: SessionFolder, meta: Sess
     state: meta.state,
     by: { host, boot, pid: process.pid, pidStart: startOf(process.pid) ?? "unknown" },
     ...(meta.note === undefined ? {} : { note: meta.note }),
+    ...(meta.state === "open" ? { handle: meta.handle } : {}),
   });
 }

@@ -1,8 +1,9 @@
 import { relative } from "node:path";
 import type { Command, CommandResult, RunningCommand, RunOptions } from "../runtimes/contract.ts";
 import { isGlueError } from "../spec/glue-error.ts";
+import { appendEvent } from "./append-event.ts";
 import { withDefaults } from "./command-defaults.ts";
-import { appendEvent, type SessionEvent } from "./events.ts";
+import type { SessionEvent } from "./events.ts";
 import { randomName } from "./id.ts";
 import { type Mask, maskFor } from "./mask.ts";
 import type { Session, SessionCommand } from "./session.ts";

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { appendEvent } from "../../session/append-event.ts";
 import { readCommandLog } from "../../session/command-log.ts";
-import { appendEvent, readEvents, type SessionEvent } from "../../session/events.ts";
+import { readEvents, type SessionEvent } from "../../session/events.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { machineWith } from "./support.ts";
 
@@ -68,7 +69,7 @@ test("the log tells running, ended, cancelled, failed and unknown commands apart
 test("ten processes that append at once never mix their lines", async () => {
   const path = join(tempDir(), "events.jsonl");
   const script = `
-    const { appendEvent } = await import(${JSON.stringify(join(import.meta.dir, "../../session/events.ts"))});
+    const { appendEvent } = await import(${JSON.stringify(join(import.meta.dir, "../../session/append-event.ts"))});
     const by = { host: "h", boot: "b", pid: process.pid, pidStart: "s" };
     for (let i = 0; i < 100; i++)
       appendEvent(${JSON.stringify(path)}, { at: "t", type: "started", command: process.pid + "-" + i, by, argv: ["x".repeat(i * 80)] });`;

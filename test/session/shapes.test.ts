@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { realpathSync } from "node:fs";
+import { glue } from "../support/glue.ts";
 import { expectSchema } from "../support/json-schema.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { glue } from "./glue.ts";
 import { freshHome } from "./support.ts";
 
 test("what the session commands print for tools is what docs/schemas says", async () => {

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Home } from "../../session/home.ts";
-import { ROOT } from "./support.ts";
 
 /** How a glue that was run from its source ended. */
 export interface Ran {
@@ -14,7 +13,7 @@ export interface GlueOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const MAIN = join(ROOT, "cmd/main.ts");
+const MAIN = join(import.meta.dir, "../../cmd/main.ts");
 
 /** Starts a glue of its own, with nothing of this machine's configuration and no variables but those given. */
 export function startGlue(home: Home, args: readonly string[], { cwd, env = {} }: GlueOptions) {
