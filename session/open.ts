@@ -11,7 +11,6 @@ import { currentOwner } from "./owner.ts";
 import { type Changes, logState, recordIntent, recordState } from "./record.ts";
 import { fallbackOf, modeOf } from "./runtime-options.ts";
 import type { Session, Surroundings } from "./session.ts";
-import { prepareStage } from "./stage-hook.ts";
 import { makeSessionFolder, type SessionFolder } from "./store.ts";
 import { type Caller, surroundingsOf } from "./surroundings.ts";
 
@@ -92,7 +91,7 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
   const prepared =
     context.mode === "direct"
       ? undefined
-      : prepareStage({ folder, tree: context.tree, options, signal: request.signal, ...around });
+      : (await import("./stage.ts")).prepareStage(around, { folder, tree: context.tree, signal: request.signal });
   const fleeting = runtime.endsWithMachine === true && context.mode === "direct" && context.owner.kind === "process";
   let meta = recordIntent(around, folder, intentOf(attempt, runtime.plan(options, context)), fleeting);
   request.recorded?.(folder.id);
