@@ -42,11 +42,11 @@ function parseMount(row: string, rules: MountRules): Mount {
   const path = expandHome(row, host, rules.home);
   if (!path.startsWith("/")) throw invalid(row, `${JSON.stringify(host)} is not an absolute path`);
   const source = realPath(row, path);
+  if (!rules.allowDangerous) refuseDangerous(row, source, rules.home);
   const target = posix.normalize(container ?? path).replace(/(?<=.)\/$/, "");
   if (!target.startsWith("/"))
     throw invalid(row, `the path in the container, ${JSON.stringify(container)}, is not absolute`);
   if (target === "/") throw invalid(row, "nothing can be mounted over the container's /");
-  if (!rules.allowDangerous) refuseDangerous(row, source, rules.home);
   return { source, target, readOnly: mode === "ro" };
 }
 
