@@ -1,6 +1,6 @@
 // `bun run demo` shows the main job for real, in a repository of its own. `--readme` puts what it printed into README.md.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dir, "..");
@@ -16,7 +16,10 @@ try {
   const env = {
     ...process.env,
     PATH: `${dirname(glue)}${delimiter}${process.env.PATH ?? ""}`,
-    GLUE_HOME: join(folder, "home"),
+    HOME: folder,
+    GLUE_HOME: undefined,
+    // Where docker keeps its contexts, whatever HOME is here.
+    DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? join(homedir(), ".docker"),
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_AUTHOR_NAME: "Ada",
     GIT_AUTHOR_EMAIL: "ada@example.com",
@@ -41,7 +44,7 @@ try {
     await show("git status --short", env);
     await show("glue session diff", env);
     await show("glue session apply", env);
-    await show("git log --oneline --all", env);
+    await show("git log --oneline --graph --all", env);
   }
   if (process.argv.includes("--readme")) intoReadme();
 } finally {
