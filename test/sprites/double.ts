@@ -1,0 +1,14 @@
+import { missing, testUnless } from "../support/needs.ts";
+
+/** Why the double cannot run here. */
+export const doubleProblem: string | undefined =
+  missing("linux") ??
+  missing("root") ??
+  ["unshare", "nsenter", "setpriv", "sudo", "curl", "perl"]
+    .map((name) => (Bun.which(name) ? undefined : `no ${name} on PATH`))
+    .find((reason) => reason !== undefined);
+
+/** A test that needs the double of the service; elsewhere it is skipped with the reason. */
+export function testWithDouble(title: string, run: () => unknown, timeoutMs?: number): void {
+  testUnless(doubleProblem, title, run, timeoutMs);
+}
