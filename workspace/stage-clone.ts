@@ -105,7 +105,8 @@ export async function makeDelta(
     if (includeCommit !== null) refs.push({ id: includeCommit, name: REFS.include });
     const stdin = `${refs.map(({ id }) => id).join("\n")}\n^${commit}\n`;
     const pack = join(scratch, "pack");
-    const args = ["pack-objects", "--revs", "--thin", "--stdout", "--quiet", "--delta-base-offset"];
+    // --shallow: the base has no parents in this view, so only by being told does git leave out what the clone has.
+    const args = ["pack-objects", "--revs", "--thin", "--shallow", "--stdout", "--quiet", "--delta-base-offset"];
     const running = gitStream(args, { ...options, stdin });
     await Promise.all([Bun.write(pack, new Response(running.stdout)), running.done]);
     const head = bundleHead({ objectFormat: base.objectFormat, needs: [commit], refs });

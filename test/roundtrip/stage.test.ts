@@ -1,84 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { lstatSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { pathText } from "../../workspace/layout.ts";
-import { prepareSnapshot } from "../../workspace/snapshot-prepare.ts";
 import type { Strategy } from "../../workspace/snapshot-types.ts";
-import { type Staged, type StageOptions, stageTree } from "../../workspace/stage.ts";
-import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
-import { type LocalSandbox, localSandbox } from "../workspace/local-sandbox.ts";
-import { type Case, makeCase, onDisk } from "../workspace/snapshot-case.ts";
-
-/** A tree with a bit of everything that travels. */
-const RICH = `git init -q -b trunk .
-  printf 'one\\r\\ntwo\\n$Id$\\n' >crlf.txt; printf '#!/bin/sh\\n' >run.sh; chmod +x run.sh; head -c 300000 /dev/urandom >binary; : >empty
-  mkdir -p src/deep/deeper; echo x >src/deep/deeper/x; ln -s ../../nowhere src/dangling; ln -s /etc/passwd absolute; ln -s src linked
-  long=$(printf 'long-%s' $(seq 30)); mkdir -p "$long/$long"; echo long >"$long/$long/$long"; ln -s "$long/$long/$long" longlink
-  printf '* text=auto\\n*.txt ident\\n' >.gitattributes; printf '.env\\nbuild/\\n*.tmp\\n' >.gitignore; echo .env >.worktreeinclude
-  git add . 2>/dev/null; git commit -qm first; echo force >forced.tmp; git add -f forced.tmp; git commit -qm second
-  for name in "$(printf 'new\\nline')" '"quoted"' 'back\\slash' '-dash' ' space ' "$(printf 'bad\\377name')" '*' é; do echo "$name" >"$name"; done
-  echo dirty >>crlf.txt; rm empty; echo new >src/new; chmod -x run.sh; echo SECRET=1 >.env; mkdir build; echo o >build/o; echo t >a.tmp
-  echo '*.swp' >.git/info/exclude; echo s >a.swp`;
-
-/** The files of a tree, `mode id` by path, without `.git`. */
-function filesOf(top: string): Map<string, string> {
-  const found = new Map<string, string>();
-  const walk = (folder: Buffer): void => {
-    for (const name of readdirSync(Buffer.concat([Buffer.from(`${top}/`), folder]), { encoding: "buffer" })) {
-      if (folder.length === 0 && name.toString() === ".git") continue;
-      const path = folder.length === 0 ? name : Buffer.concat([folder, Buffer.from("/"), name]);
-      if (lstatSync(Buffer.concat([Buffer.from(`${top}/`), path])).isDirectory()) walk(path);
-      else found.set(pathText(path), onDisk(top, path));
-    }
-  };
-  walk(Buffer.alloc(0));
-  return found;
-}
-
-/** What shall arrive: all but what is ignored, and what is opted in. */
-function expected(of: Case): Record<string, string> {
-  const files = filesOf(of.user);
-  const list = "git ls-files -z -o -i --exclude-standard";
-  const ignored = Bun.spawnSync(["sh", "-c", list], { cwd: of.user, env: of.env })
-    .stdout.toString("latin1")
-    .split("\0");
-  for (const path of ignored) if (path !== ".env") files.delete(pathText(Buffer.from(path, "latin1")));
-  return Object.fromEntries(files);
-}
-
-interface Arrived extends Staged {
-  readonly box: LocalSandbox;
-  readonly sessionDir: string;
-  inside(script: string): string;
-}
-
-/** A folder with the tools that a sandbox needs, and nothing else. */
-function toolsWithoutGit(root: string, more: readonly string[] = []): string {
-  const bin = join(root, "bin");
-  mkdirSync(bin);
-  for (const tool of ["sh", "cat", "mkdir", "kill", "tar", ...more])
-    symlinkSync(Bun.which(tool) ?? "", join(bin, tool));
-  return bin;
-}
-
-let boxes = 0;
-
-async function stage(of: Case, options: StageOptions & { path?: string; subfolder?: string } = {}): Promise<Arrived> {
-  const root = join(of.root, `box-${++boxes}`);
-  const sessionDir = join(root, "session");
-  mkdirSync(sessionDir, { recursive: true });
-  const env = { ...PLAIN_ENV, HOME: root, ...(options.path === undefined ? {} : { PATH: options.path }) };
-  const box = localSandbox(root, env);
-  const tree = { top: of.user, subfolder: options.subfolder ?? "", outsideGitDirs: [] };
-  const prepared = prepareSnapshot(tree, { glueHome: of.home, sessionDir, hostEnv: of.env });
-  const staged = await stageTree(box, prepared, options);
-  return {
-    ...staged,
-    box,
-    sessionDir,
-    inside: (script) => sh(box.paths.workspace, script, { ...PLAIN_ENV, HOME: root }),
-  };
-}
+import type { StageOptions } from "../../workspace/stage.ts";
+import { sh } from "../workspace/hand-stage.ts";
+import { makeCase } from "../workspace/snapshot-case.ts";
+import { expected, filesOf, nextBox, RICH, stage, toolsWithoutGit } from "./stage-case.ts";
 
 describe("a tree arrives byte for byte", () => {
   const WAYS: readonly { title: string; strategy: Strategy; options: StageOptions }[] = [
@@ -179,7 +106,7 @@ describe("inside, after staging", () => {
 
   test("the sandbox's own git configuration, with hooks, templates and conversions, does not touch what is staged", async () => {
     const of = makeCase(RICH);
-    const root = join(of.root, `box-${boxes + 1}`);
+    const root = join(of.root, nextBox());
     mkdirSync(join(root, "template", "hooks"), { recursive: true });
     sh(
       root,
@@ -195,12 +122,12 @@ describe("inside, after staging", () => {
 
 test("files that an image has in the workspace are refused by name, unless the tree ignores them", async () => {
   const of = makeCase("git init -q -b main .; echo deps/ >.gitignore; git add .; git commit -qm x");
-  const workspace = join(of.root, `box-${boxes + 1}`, "workspace");
+  const workspace = join(of.root, nextBox(), "workspace");
   mkdirSync(join(workspace, "deps"), { recursive: true });
   await Bun.write(join(workspace, "deps", "prebuilt"), "x");
   const { inside } = await stage(of);
   expect(inside("cat deps/prebuilt; git status --porcelain")).toBe("x");
-  const foreign = join(of.root, `box-${boxes + 1}`, "workspace");
+  const foreign = join(of.root, nextBox(), "workspace");
   mkdirSync(foreign, { recursive: true });
   await Bun.write(join(foreign, "README.image"), "x");
   expect(stage(of)).rejects.toMatchObject({ code: "stageFailed", message: expect.stringContaining("README.image") });
