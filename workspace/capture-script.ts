@@ -67,6 +67,7 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
         GLUE_GIT: gitDir,
         GLUE_TREE: question.base.sandbox.workspace,
         GLUE_BASE: base.commit,
+        GLUE_BASE_TREE: base.tree,
         GLUE_SHA256: base.objectFormat === "sha256" ? "1" : "0",
         GLUE_CAP: String(question.capBytes),
         GLUE_INLINE: String(INLINE_BYTES),

@@ -2,12 +2,16 @@
 # POSIX sh with git, sed, awk, tr and the small tools. Nothing of the workspace is written: not its files, not its .git.
 #
 #   GLUE_GIT     glue's own git directory, holding the base        GLUE_BASE    the commit that the session started from
-#   GLUE_TREE    the top of the workspace                          GLUE_SHA256  1 where the repository counts in SHA-256
+#   GLUE_TREE    the top of the workspace                          GLUE_BASE_TREE  its tree
+#   GLUE_SHA256  1 where the repository counts in SHA-256
 #   GLUE_CAP     bytes of new untracked content that may come      GLUE_INLINE  largest pack that is printed, in bytes
 set -u
 umask 077
 glue_home=${HOME:-/} glue_xdg=${XDG_CONFIG_HOME:-${HOME:-}/.config}
-for glue_name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$glue_name"; done
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CEILING_DIRECTORIES
+unset GIT_CONFIG GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS GIT_CONFIG_SYSTEM GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_REPLACE_REF_BASE GIT_INDEX_VERSION
+unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_ATTR_SOURCE GIT_QUARANTINE_PATH
+unset GIT_AUTHOR_DATE GIT_COMMITTER_DATE GIT_DEFAULT_HASH GIT_DEFAULT_REF_FORMAT GIT_TRACE GIT_TRACE2 GIT_TRACE2_EVENT GIT_TRACE2_PERF
 LC_ALL=C HOME=$GLUE_GIT XDG_CONFIG_HOME=$GLUE_GIT
 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1
 GIT_NO_LAZY_FETCH=1 GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=none
@@ -16,7 +20,7 @@ export LC_ALL HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL GIT_ATT
 export GIT_NO_LAZY_FETCH GIT_TERMINAL_PROMPT GIT_ALLOW_PROTOCOL GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
 
 # Scratch of this run alone: what a killed capture still has under way cannot get between.
-rm -rf "$GLUE_GIT"/capture.*
+for tmp in "$GLUE_GIT"/capture.*; do [ ! -e "$tmp" ] || rm -rf "$tmp"; done
 tmp=$GLUE_GIT/capture.$$
 mkdir "$tmp" || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -27,7 +31,6 @@ fail() {
   exit 3
 }
 warn() { printf 'warn %s\n' "$*" >>"$tmp/said"; }
-: >"$tmp/said"
 
 # git on glue's own directory. Every setting that could run a program or change a byte is named here.
 own() {
@@ -43,7 +46,12 @@ view() {
   GIT_ALTERNATE_OBJECT_DIRECTORIES=$own_objects git --git-dir="$GLUE_GIT/view" -c core.hooksPath=/dev/null -c core.fsmonitor=false "$@"
 }
 # An object folder as git reads it from the environment, where a colon separates and a quote protects.
-quoted() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
+quoted() {
+  case $1 in
+    *[\\\"]*) printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')" ;;
+    *) printf '"%s"' "$1" ;;
+  esac
+}
 # A NUL-separated list as lines, newlines in names as \001, and back.
 lines() { tr '\n\000' '\001\n'; }
 unlines() { tr '\001\n' '\n\000'; }
@@ -59,6 +67,23 @@ read_section() {
 { read_section >"$tmp/have" && read_section >"$tmp/included" && read_section >"$tmp/ignore"; } || fail internal the request was cut short
 
 # --- the workspace's .git: read, never relied on ---
+# Makes the view: a git directory with the workspace's refs and objects in it and a configuration of ours. It stays for the next time.
+look_at() {
+  extensions=
+  [ "$GLUE_SHA256" = 1 ] && extensions='\tobjectFormat = sha256\n'
+  [ -d "$1/reftable" ] && extensions="$extensions\trefStorage = reftable\n"
+  line=
+  [ -r "$GLUE_GIT/view/glue-of" ] && IFS= read -r line <"$GLUE_GIT/view/glue-of"
+  for name in "$dot"/sharedindex.*; do [ ! -e "$name" ] || line=; done
+  [ "$line" != "$extensions$1" ] || return 0
+  rm -rf "$GLUE_GIT/view" && mkdir "$GLUE_GIT/view"
+  for name in refs packed-refs objects reftable; do ln -s "$1/$name" "$GLUE_GIT/view/$name"; done
+  # A copy, because git marks the original as used.
+  for name in "$dot"/sharedindex.*; do [ ! -e "$name" ] || cp "$name" "$GLUE_GIT/view/"; done
+  # shellcheck disable=SC2059 # the escapes are ours
+  printf "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n$extensions" >"$GLUE_GIT/view/config"
+  printf '%s\n' "$extensions$1" >"$GLUE_GIT/view/glue-of"
+}
 state=missing dot=$GLUE_TREE/.git
 if [ -f "$dot" ]; then
   IFS= read -r line <"$dot"
@@ -69,38 +94,26 @@ common=$dot
 if [ -f "$dot/commondir" ] && IFS= read -r line <"$dot/commondir"; then
   case $line in /*) common=$line ;; *) common=$dot/$line ;; esac
 fi
-own_objects=$(quoted "$GLUE_GIT/objects") borrowed= head= headref=none
+own_objects=$(quoted "$GLUE_GIT/objects") borrowed= head= head_tree= headref=none
 if [ -d "$dot" ] || [ -L "$GLUE_TREE/.git" ]; then
   state=broken
-  rm -rf "$GLUE_GIT/view" && mkdir "$GLUE_GIT/view"
-  for name in refs packed-refs objects; do ln -s "$common/$name" "$GLUE_GIT/view/$name"; done
-  # A copy, because git marks the original as used.
-  for name in "$dot"/sharedindex.*; do [ -e "$name" ] && cp "$name" "$GLUE_GIT/view/"; done
-  format='[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n'
-  [ "$GLUE_SHA256" = 1 ] && format="$format\tobjectFormat = sha256\n"
-  if [ -d "$common/reftable" ]; then
-    ln -s "$common/reftable" "$GLUE_GIT/view/reftable"
-    format="$format\trefStorage = reftable\n"
-  fi
-  # shellcheck disable=SC2059 # the escapes are ours
-  printf "$format" >"$GLUE_GIT/view/config"
+  look_at "$common"
   if [ -r "$dot/HEAD" ] && IFS= read -r line <"$dot/HEAD"; then
     printf '%s\n' "$line" >"$GLUE_GIT/view/HEAD"
     if view for-each-ref --format='%(objectname) %(refname)' >"$tmp/refs.all" 2>"$tmp/err"; then
       state=ok borrowed=$(quoted "$common/objects")
       while IFS= read -r broken; do warn "$broken"; done <"$tmp/err"
       case $line in ref:*) headref=${line#ref: } ;; *) headref=detached ;; esac
-      head=$(view rev-parse -q --verify 'HEAD^{commit}' 2>"$tmp/err") || head=
+      if view rev-parse 'HEAD^{commit}' 'HEAD^{tree}' >"$tmp/head" 2>"$tmp/err"; then { read -r head && read -r head_tree; } <"$tmp/head"; fi
     fi
   fi
 fi
 
 # The state that the last capture left: the tree that the private index was seeded with, its commit, and what that consisted of.
-seed=$(own rev-parse -q --verify "$GLUE_BASE^{tree}" 2>"$tmp/err") || fail noBase "$GLUE_BASE is not in $GLUE_GIT"
-last= last_tree= last_parent=$GLUE_BASE
+seed=$GLUE_BASE_TREE last= last_tree= last_parent=$GLUE_BASE
 [ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent <"$GLUE_GIT/glue-state"
 
-refs=$tmp/refs
+refs=$tmp/glue-refs
 case $state in
   ok)
     # Remote-tracking refs are not the session's work; what a branch took from them comes with the branch.
@@ -143,16 +156,17 @@ fi
 
 # --- the private index: seeded with what the workspace's own index tracks, never a copy of it, because its stat cache vouches for
 # converted, assumed and racy content ---
-index=$GLUE_GIT/index
 GIT_INDEX_FILE=$tmp/index
 export GIT_INDEX_FILE
-[ -e "$index" ] && { cp -p "$index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"; }
-[ -e "$tmp/index" ] || own read-tree "$seed" || fail git cannot read the base
+[ -e "$GLUE_GIT/index" ] && { cp -p "$GLUE_GIT/index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"; }
+[ -e "$tmp/index" ] || own read-tree "$seed" 2>"$tmp/err" || fail noBase "$GLUE_BASE is not in $GLUE_GIT"
 theirs_tree() {
   if GIT_INDEX_FILE=$dot/index view ls-files -s -z >"$tmp/list" 2>"$tmp/err"; then
     GIT_INDEX_FILE=$tmp/theirs
     own update-index -z --index-info <"$tmp/list" || return 1
-    own diff --name-only --diff-filter=U -z >"$tmp/list" && [ -s "$tmp/list" ] && own update-index --add --remove -z --stdin <"$tmp/list"
+    # What is in conflict is taken as it is on disk.
+    own ls-files -u -z | lines | cut -f 2- | sort -u | unlines >"$tmp/list"
+    [ -s "$tmp/list" ] && own update-index --add --remove --replace -z --stdin <"$tmp/list"
     if [ -s "$tmp/included" ]; then
       own ls-files -c -i -X "$tmp/included" -z >"$tmp/list" && own update-index --force-remove -z --stdin <"$tmp/list"
     fi
@@ -185,7 +199,8 @@ if [ "$state" = ok ]; then
   fi
 fi
 # Since the seed: what came back although ignored is tracked again, what is ignored by now was never tracked.
-both diff-index --cached --diff-filter=AD --name-only -z "$seed" >"$tmp/list" || fail git cannot compare with the seed
+: >"$tmp/list"
+if [ -n "$last" ]; then both diff-index --cached --diff-filter=AD --name-only -z "$seed" >"$tmp/list" || fail git cannot compare with the seed; fi
 if [ -s "$tmp/list" ]; then
   own update-index --add --remove --replace -z --stdin <"$tmp/list" 2>"$tmp/err"
   both diff-index --cached --diff-filter=A --name-only -z "$seed" | own check-ignore --no-index -z --stdin >"$tmp/list"
@@ -210,15 +225,19 @@ settled() { [ ! -s "$tmp/others" ] || ! lines <"$tmp/others" | grep -q '[^/]$'; 
 passes=0 quiescent=0
 while [ "$passes" -lt 3 ]; do
   passes=$((passes + 1))
+  others &
   own add -u --ignore-errors 2>"$tmp/add.err" || :
-  others
+  wait
   if [ -s "$tmp/others" ]; then
     check_size
     lines <"$tmp/others" | sed '/\/$/d' | unlines | own update-index --add --remove --replace -z --stdin 2>"$tmp/others.add"
     adopt_nested
   fi
-  others
-  if settled && [ ! -s "$tmp/add.err" ] && own diff-files --quiet 2>"$tmp/diff.err" && [ ! -s "$tmp/diff.err" ]; then
+  others &
+  clean=1
+  own diff-files --quiet 2>"$tmp/diff.err" || clean=0
+  wait
+  if [ "$clean" = 1 ] && settled && [ ! -s "$tmp/add.err" ] && [ ! -s "$tmp/diff.err" ]; then
     quiescent=1
     break
   fi
@@ -232,7 +251,7 @@ if [ "$quiescent" = 0 ]; then
   fi
   lines <"$tmp/others" | head -n 100 | sed -e '/\/$/d' -e 's/^/left /'
 fi
-grep "could not open directory" "$tmp/others.err" | head -n 100 | sed 's/^warning: could not open directory /leftdir /'
+[ ! -s "$tmp/others.err" ] || sed -n 's/^warning: could not open directory /leftdir /p' "$tmp/others.err" | head -n 100
 
 nested_history
 # A history that was fetched shallow has borders of its own.
@@ -245,10 +264,16 @@ fi
 tree=$(own write-tree 2>"$tmp/err") || { cat "$tmp/err" >&2; fail git write-tree; }
 
 # --- the last commit, only where the tree differs from the one that was committed inside ---
-parent_tree=$(both rev-parse -q --verify "$parent^{tree}" 2>"$tmp/err") || {
-  warn "the commit that is checked out is damaged: $parent"
-  parent=$GLUE_BASE parent_tree=$(own rev-parse "$GLUE_BASE^{tree}")
-}
+case $parent in
+  "$head") parent_tree=$head_tree ;;
+  "$GLUE_BASE") parent_tree=$GLUE_BASE_TREE ;;
+  *)
+    parent_tree=$(own rev-parse -q --verify "$parent^{tree}" 2>"$tmp/err") || {
+      warn "the commit that was checked out is damaged: $parent"
+      parent=$GLUE_BASE parent_tree=$GLUE_BASE_TREE
+    }
+    ;;
+esac
 if [ "$tree" = "$parent_tree" ]; then
   final=$parent
 elif [ "$tree" = "$last_tree" ] && [ "$parent" = "$last_parent" ]; then
@@ -259,7 +284,11 @@ fi
 
 # --- what is new, as a pack ---
 make_pack() {
-  { printf '%s\n' "$final"; sed 's/ .*//' "$refs"; sed 's/^/^/' "$tmp/have"; printf '^%s\n' "$GLUE_BASE"; } |
+  {
+    printf '%s\n^%s\n' "$final" "$GLUE_BASE"
+    while read -r id name; do printf '%s\n' "$id"; done <"$refs"
+    while read -r id; do printf '^%s\n' "$id"; done <"$tmp/have"
+  } |
     both pack-objects --revs --thin --stdout --delta-base-offset -q >"$tmp/pack" 2>"$tmp/err"
 }
 whole() { both rev-list --objects --quiet "$1" "^$GLUE_BASE" 2>"$tmp/err"; }
@@ -285,15 +314,13 @@ size=$((size))
 if ! cmp -s "$refs" "$GLUE_GIT/glue-refs" || [ "$parent" != "$last_parent" ]; then
   if [ "$size" -le 1000000 ]; then own unpack-objects -q <"$tmp/pack"; else own index-pack --stdin --fix-thin <"$tmp/pack" >"$tmp/list"; fi 2>"$tmp/err" ||
     { cat "$tmp/err" >&2; fail git cannot keep what was captured; }
-  cp "$refs" "$tmp/refs.new" && mv "$tmp/refs.new" "$GLUE_GIT/glue-refs"
 fi
 if [ "$final" != "$last" ]; then own update-ref refs/glue/captured "$final" 2>"$tmp/err" || { cat "$tmp/err" >&2; fail git update-ref; }; fi
-mv "$tmp/index" "$index" && printf '%s %s %s %s\n' "$seed" "$final" "$tree" "$parent" >"$tmp/state" && mv "$tmp/state" "$GLUE_GIT/glue-state" ||
-  fail noSpace cannot write to "$GLUE_GIT"
-
-cat "$tmp/said"
+cat "$tmp/said" 2>"$tmp/err"
 printf 'tree %s\nhead %s\nparent %s\nheadref %s\ngit %s\npasses %d\nquiescent %d\n' "$tree" "$final" "$parent" "$headref" "$state" "$passes" "$quiescent"
 sed 's/^/ref /' "$refs"
+printf '%s %s %s %s\n' "$seed" "$final" "$tree" "$parent" >"$tmp/glue-state" && mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" ||
+  fail noSpace cannot write to "$GLUE_GIT"
 [ -s "$tmp/shallow" ] && sed 's/^/shallow /' "$tmp/shallow"
 if [ "$size" -le "$GLUE_INLINE" ]; then
   printf 'pack %d\nend\n' "$size"
