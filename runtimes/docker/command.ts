@@ -122,12 +122,11 @@ export class DockerCommand implements RunningCommand {
       stderr: createMarkFinder(token, (words, before) => this.#marked("stderr", words, before)),
     };
     const put = async (which: "stdout" | "stderr", bytes: Uint8Array) => {
-      if (!this.#running) {
-        this.#preamble = Buffer.concat([this.#preamble, bytes]).subarray(0, PREAMBLE_BYTES);
-        return;
-      }
+      if (!this.#running) this.#preamble = Buffer.concat([this.#preamble, bytes]).subarray(0, PREAMBLE_BYTES);
+      // The engine itself only ever writes to stdout. The command's stderr can overtake the mark that says it has started.
+      if (!this.#running && which === "stdout") return;
       const full = (which === "stdout" ? this.#out : this.#err).put(bytes);
-      if (full !== undefined) await full;
+      if (full !== undefined && this.#running) await full;
     };
     try {
       for (let chunk = await this.#stream.read(); chunk !== undefined; chunk = await this.#stream.read()) {
