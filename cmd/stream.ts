@@ -10,7 +10,10 @@ export async function passOn(
   running: Pick<RunningCommand, "stdout" | "stderr">,
   io: Io,
 ): Promise<{ stdout: number; stderr: number }> {
-  const [out, err] = io.json ? [jsonLines("stdout", io), jsonLines("stderr", io)] : [bytesTo(1, io), bytesTo(2, io)];
+  const line = oneAfterTheOther((bytes) => io.stream(1, bytes));
+  const [out, err] = io.json
+    ? [jsonLines("stdout", line), jsonLines("stderr", line)]
+    : [bytesTo(1, io), bytesTo(2, io)];
   const [stdout, stderr] = await Promise.all([pump(running.stdout, out), pump(running.stderr, err)]);
   return { stdout, stderr };
 }
@@ -37,9 +40,9 @@ function bytesTo(fd: 1 | 2, io: Io): Sink {
 const encoder = new TextEncoder();
 
 /** `{"type":"stdout","data":"…"}`: text where the bytes are text, else base64 and `encoding` says so. */
-function jsonLines(type: "stdout" | "stderr", io: Io): Sink {
+function jsonLines(type: "stdout" | "stderr", write: Write): Sink {
   const text = createTextSplitter();
-  const line = (bytes: Uint8Array) => io.stream(1, encoder.encode(`${JSON.stringify({ type, ...asJson(bytes) })}\n`));
+  const line = (bytes: Uint8Array) => write(encoder.encode(`${JSON.stringify({ type, ...asJson(bytes) })}\n`));
   return {
     async write(bytes) {
       const whole = text.push(bytes);
@@ -49,6 +52,17 @@ function jsonLines(type: "stdout" | "stderr", io: Io): Sink {
       const rest = text.end();
       if (rest.length > 0) await line(rest);
     },
+  };
+}
+
+type Write = (bytes: Uint8Array) => Promise<void>;
+
+/** A long line goes out in several pieces, and another one must not get in between. */
+function oneAfterTheOther(write: Write): Write {
+  let last: Promise<void> = Promise.resolve();
+  return (bytes) => {
+    last = last.then(() => write(bytes));
+    return last;
   };
 }
 

@@ -53,6 +53,22 @@ describe("passOn", () => {
     expect(await jsonOf([], [bytes("oh\u0000no\n")])).toEqual([{ type: "stderr", data: "oh\u0000no\n" }]);
   });
 
+  test("never mixes two lines of JSON, however slowly they go out", async () => {
+    const io = testIo({ json: true });
+    io.stream = async (fd, all) => {
+      for (let at = 0; at < all.length; at += 7) {
+        io.terminal.write(fd, all.subarray(at, at + 7));
+        await Bun.sleep(0);
+      }
+    };
+    const many = (text: string) => Array.from({ length: 20 }, () => bytes(text.repeat(20)));
+    await passOn({ stdout: streamOf(...many("o")), stderr: streamOf(...many("e")) }, io);
+    const lines = io.terminal.text(1).split("\n").filter(Boolean);
+    expect(lines).toHaveLength(40);
+    for (const line of lines)
+      expect(["o".repeat(20), "e".repeat(20)]).toContain((JSON.parse(line) as { data: string }).data);
+  });
+
   test("stops reading while nobody takes what was written", async () => {
     let pulled = 0;
     const endless = new ReadableStream<Uint8Array>(
