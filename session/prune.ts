@@ -1,4 +1,3 @@
-import { readdirSync, statSync } from "node:fs";
 import type { OwnedSandbox, RuntimeId } from "../runtimes/contract.ts";
 import { RUNTIME_IDS } from "../spec/generated/capabilities.ts";
 import { isGlueError } from "../spec/glue-error.ts";
@@ -9,9 +8,9 @@ import { judge } from "./judge.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
 import { pruneUnrecorded } from "./prune-unrecorded.ts";
 import { releaseOrphan } from "./release-orphan.ts";
-import { removeFolder } from "./remove.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
+import { sweepFolder } from "./sweep-folder.ts";
 import { tidyEntry } from "./unfinished.ts";
 
 /** What `prune` is asked to look at and to do. */
@@ -90,13 +89,10 @@ async function pruneRecord(
     if (!isGlueError(error)) throw error;
     if (error.code !== "sessionNotFound")
       return { item: { session: folder.id, outcome: "unknown", why: error.message }, recorded: true };
-    if (!isAbandoned(folder, around.now())) return { recorded: false };
-    if (!isEmpty(folder))
-      return {
-        item: { session: folder.id, outcome: "unknown", why: `it has no record; look at ${folder.path}` },
-        recorded: true,
-      };
-    if (!request.dryRun) removeFolder(around.home, folder);
+    if ((await sweepFolder(around, folder, request.dryRun)) === "full") {
+      const why = `it has no record; look at ${folder.path}`;
+      return { item: { session: folder.id, outcome: "unknown", why }, recorded: true };
+    }
     return { recorded: false };
   }
   if (request.runtime !== undefined && meta.runtime !== request.runtime) return { recorded: true };
@@ -118,17 +114,4 @@ async function pruneRecord(
   if (request.dryRun) return { item: { ...base, outcome: "would-release", why }, recorded: true };
   const released = await releaseOrphan(around, folder, { olderThanMs: request.olderThanMs, sandbox });
   return { item: { ...base, ...released, why: released.why || why }, recorded: true };
-}
-
-const ABANDONED_MS = 60_000;
-
-/** Whether nothing but what opening a session leaves in the first moment is in its folder. */
-function isEmpty(folder: SessionFolder): boolean {
-  return readdirSync(folder.path).every((name) => name === "lock" || name === "meta.json.new");
-}
-
-/** A folder that got no record for so long belongs to a glue that died before it asked for anything. */
-function isAbandoned(folder: SessionFolder, now: number): boolean {
-  const made = statSync(folder.path, { throwIfNoEntry: false });
-  return made !== undefined && now - made.mtimeMs > ABANDONED_MS;
 }
