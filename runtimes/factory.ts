@@ -8,6 +8,7 @@ interface Adapter {
 /** One line a runtime; one that is missing is planned and not in yet. */
 const ADAPTERS: Readonly<Partial<Record<RuntimeId, () => Promise<Adapter>>>> = {
   host: () => import("./host/index.ts"),
+  daytona: () => import("./daytona/index.ts"),
   docker: () => import("./docker/index.ts"),
 };
 

@@ -353,6 +353,20 @@ export const CONFIG_SCHEMA: object = {
             }
           ]
         },
+        "auto_stop_minutes": {
+          "description": "How long a sandbox that nobody uses goes on before the service stops it; its files stay.",
+          "default": 60,
+          "anyOf": [
+            {
+              "type": "integer",
+              "minimum": 1,
+              "maximum": 43200
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
         "lifetime_minutes": {
           "description": "How long the service keeps a stopped sandbox before it deletes it by itself.",
           "default": 10080,
@@ -360,6 +374,82 @@ export const CONFIG_SCHEMA: object = {
             {
               "type": "integer",
               "minimum": 1
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "labels": {
+          "description": "Labels of your own for the sandbox, each `NAME=VALUE`.",
+          "default": [],
+          "anyOf": [
+            {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 1
+              }
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "env": {
+          "description": "Variables that every process in the sandbox has, each `NAME=VALUE`; the service stores them, so secrets belong into `-e`.",
+          "default": [],
+          "anyOf": [
+            {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 1
+              }
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "network_block_all": {
+          "description": "Takes the network away from the sandbox.",
+          "default": false,
+          "anyOf": [
+            {
+              "type": "boolean"
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "network_allow_list": {
+          "description": "The only IPv4 blocks that the sandbox may reach, for instance `203.0.113.0/24`.",
+          "default": [],
+          "anyOf": [
+            {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 1
+              }
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "domain_allow_list": {
+          "description": "The only domains that the sandbox may reach, at most 20.",
+          "default": [],
+          "anyOf": [
+            {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 1
+              }
             },
             {
               "$ref": "#/$defs/fromEnvironment"

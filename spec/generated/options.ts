@@ -52,8 +52,20 @@ export interface Options {
   readonly "daytona.target": string | undefined;
   /** Deletes the sandbox when the session closes; `false` leaves it stopped. Default: true. */
   readonly "daytona.delete_on_close": boolean;
+  /** How long a sandbox that nobody uses goes on before the service stops it; its files stay. Default: 60. */
+  readonly "daytona.auto_stop_minutes": number;
   /** How long the service keeps a stopped sandbox before it deletes it by itself. Default: 10080. */
   readonly "daytona.lifetime_minutes": number;
+  /** Labels of your own for the sandbox, each `NAME=VALUE`. Default: []. */
+  readonly "daytona.labels": readonly string[];
+  /** Variables that every process in the sandbox has, each `NAME=VALUE`; the service stores them, so secrets belong into `-e`. Default: []. */
+  readonly "daytona.env": readonly string[];
+  /** Takes the network away from the sandbox. Default: false. */
+  readonly "daytona.network_block_all": boolean;
+  /** The only IPv4 blocks that the sandbox may reach, for instance `203.0.113.0/24`. Default: []. */
+  readonly "daytona.network_allow_list": readonly string[];
+  /** The only domains that the sandbox may reach, at most 20. Default: []. */
+  readonly "daytona.domain_allow_list": readonly string[];
   /** A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes). Default: 200. */
   readonly "daytona.bundle_cap_mb": number;
   /** The `sprite` command line program, a name on PATH or a path. Default: "sprite". */
@@ -136,7 +148,13 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"daytona.snapshot","group":"daytona","env":["DAYTONA_SNAPSHOT"],"required":false,"sentence":"The snapshot that a sandbox is made from.","type":"string","secret":false,"unsetMeans":"the organization's default"},
   {"key":"daytona.target","group":"daytona","env":["DAYTONA_TARGET"],"required":false,"sentence":"The region that a sandbox is made in, for instance `us` or `eu`.","type":"string","secret":false,"unsetMeans":"the organization's default"},
   {"key":"daytona.delete_on_close","group":"daytona","env":["DAYTONA_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Deletes the sandbox when the session closes; `false` leaves it stopped.","type":"boolean","secret":false},
+  {"key":"daytona.auto_stop_minutes","group":"daytona","env":["GLUE_DAYTONA_AUTO_STOP_MINUTES"],"default":60,"required":false,"min":1,"max":43200,"sentence":"How long a sandbox that nobody uses goes on before the service stops it; its files stay.","type":"integer","secret":false},
   {"key":"daytona.lifetime_minutes","group":"daytona","env":["GLUE_DAYTONA_LIFETIME_MINUTES"],"default":10080,"required":false,"min":1,"sentence":"How long the service keeps a stopped sandbox before it deletes it by itself.","type":"integer","secret":false},
+  {"key":"daytona.labels","group":"daytona","env":["GLUE_DAYTONA_LABELS"],"default":[],"required":false,"separator":",","sentence":"Labels of your own for the sandbox, each `NAME=VALUE`.","type":"list","secret":false},
+  {"key":"daytona.env","group":"daytona","env":["GLUE_DAYTONA_ENV"],"default":[],"required":false,"separator":",","sentence":"Variables that every process in the sandbox has, each `NAME=VALUE`; the service stores them, so secrets belong into `-e`.","type":"list","secret":false},
+  {"key":"daytona.network_block_all","group":"daytona","env":["GLUE_DAYTONA_NETWORK_BLOCK_ALL"],"default":false,"required":false,"sentence":"Takes the network away from the sandbox.","type":"boolean","secret":false},
+  {"key":"daytona.network_allow_list","group":"daytona","env":["GLUE_DAYTONA_NETWORK_ALLOW_LIST"],"default":[],"required":false,"separator":",","sentence":"The only IPv4 blocks that the sandbox may reach, for instance `203.0.113.0/24`.","type":"list","secret":false},
+  {"key":"daytona.domain_allow_list","group":"daytona","env":["GLUE_DAYTONA_DOMAIN_ALLOW_LIST"],"default":[],"required":false,"separator":",","sentence":"The only domains that the sandbox may reach, at most 20.","type":"list","secret":false},
   {"key":"daytona.bundle_cap_mb","group":"daytona","env":["GLUE_DAYTONA_BUNDLE_CAP_MB"],"default":200,"required":false,"min":0,"sentence":"A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes).","type":"number","secret":false},
   {"key":"sprites.sprite_cli","group":"sprites","env":["SPRITES_CLI"],"default":"sprite","required":false,"sentence":"The `sprite` command line program, a name on PATH or a path.","type":"string","secret":false},
   {"key":"sprites.sprite_name","group":"sprites","env":["SPRITES_NAME"],"required":false,"pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$","sentence":"A named sprite to create or resume, so that it can serve several sessions.","type":"string","secret":false,"unsetMeans":"a unique name each session","patternMeans":"a name of lower case letters, digits and hyphens, at most 63 characters"},
@@ -153,4 +171,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "d815df328940c276";
+export const OPTIONS_FINGERPRINT = "20a1437344c87d27";

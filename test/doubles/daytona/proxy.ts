@@ -21,7 +21,8 @@ export async function forward(
       timeout: false,
     } as BunFetchRequestInit & { timeout: false });
     const lost = faults.find(({ act }) => act === "lose" || act === "cut");
-    if (lost !== undefined) return cutShort(new Uint8Array(await answer.arrayBuffer()), lost.act === "cut" ? (lost.bytes ?? 0) : 0);
+    if (lost !== undefined)
+      return cutShort(new Uint8Array(await answer.arrayBuffer()), lost.act === "cut" ? (lost.bytes ?? 0) : 0);
     return new Response(answer.body, { status: answer.status, headers: answer.headers });
   } catch {
     return new Response("<html><body><h1>502 Bad Gateway</h1></body></html>", {

@@ -115,8 +115,18 @@ async function bulkDownload(request: Request): Promise<Response> {
     }
     yield text(`--${BOUNDARY}--\r\n`);
   }
-  return new Response(ReadableStream.from(body()), {
+  return new Response(streamOf(body()), {
     headers: { "content-type": `multipart/form-data; boundary=${BOUNDARY}` },
+  });
+}
+
+function streamOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
   });
 }
 

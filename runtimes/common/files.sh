@@ -1,0 +1,148 @@
+# File operations, one each call: $1 says which, $2 is the path, absolute, after a letter: p, or b where it is in printf's %b form
+# because it is no UTF-8. Errors are the system's own words on stderr (LC_ALL is C) and a status other than 0.
+
+PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
+umask 022
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+decode() {
+  case $1 in
+    p*) decoded=${1#p} ;;
+    *)
+      # A substitution drops newlines at the end.
+      decoded=$(printf '%bx' "${1#b}")
+      decoded=${decoded%x}
+      ;;
+  esac
+}
+
+# Ends with the system's words for why there is nothing to read at $1.
+explain() {
+  cat -- "$1" >/dev/null
+  fail 'No such file or directory'
+}
+
+parent() {
+  folder=${1%/*}
+  [ -n "$folder" ] || folder=/
+}
+
+open_file() {
+  [ ! -d "$path" ] || fail 'Is a directory'
+  if [ ! -f "$path" ]; then
+    [ ! -e "$path" ] || fail 'not a regular file'
+    explain "$path"
+  fi
+  # A shell ends, with the system's words, when this fails.
+  exec 4<"$path"
+  printf k
+}
+
+# A link is written through; what it points to may be missing.
+through_links() {
+  links=0
+  while [ -L "$path" ]; do
+    links=$((links + 1))
+    [ "$links" -le 40 ] || fail 'Too many levels of symbolic links'
+    link=$(readlink -n -- "$path" && printf x) || exit 1
+    link=${link%x}
+    case $link in
+      /*) path=$link ;;
+      *)
+        parent "$path"
+        path=$folder/$link
+        ;;
+    esac
+  done
+}
+
+each() {
+  for name do
+    # A pattern that matched nothing stands for itself.
+    if [ -e "./$name" ] || [ -L "./$name" ]; then printf './%s\0' "$name"; fi
+  done
+}
+
+operation=$1
+decode "$2"
+path=$decoded
+case $operation in
+  read)
+    open_file
+    cat <&4
+    ;;
+  range) # $3 the offset, $4 the length
+    open_file
+    # dd moves the place in the file, which head shares.
+    [ "$3" = 0 ] || dd bs=1 skip="$3" count=0 <&4 2>/dev/null
+    head -c "$4" <&4
+    ;;
+  write) # $3 the size, $4 a name that is nobody's, $5 the mode or empty
+    through_links
+    [ ! -d "$path" ] || fail 'Is a directory'
+    parent "$path"
+    mode=$5
+    if [ -e "$path" ]; then
+      [ -f "$path" ] || fail 'not a regular file'
+      [ -n "$mode" ] || mode=$(stat -c %a -- "$path")
+    else
+      mkdir -p -- "$folder" || exit 1
+    fi
+    glue_x_temporary=$folder/.glue-$4
+    cat >"$glue_x_temporary" || exit 1
+    # Who sends may die in the middle.
+    [ "$(stat -c %s -- "$glue_x_temporary")" = "$3" ] || fail 'glue: not whole'
+    if [ -e "$path" ]; then
+      owner=$(stat -c %u:%g -- "$path")
+      [ "$owner" = "$(stat -c %u:%g -- "$glue_x_temporary")" ] || chown "$owner" -- "$glue_x_temporary" 2>/dev/null
+    fi
+    if [ -n "$mode" ]; then chmod "$mode" -- "$glue_x_temporary" || exit 1; fi
+    mv -fT -- "$glue_x_temporary" "$path" || exit 1
+    glue_x_temporary=
+    ;;
+  stat)
+    stat -c '%f %s' -- "$path" || exit 1
+    [ ! -L "$path" ] || readlink -n -- "$path"
+    ;;
+  list)
+    if [ ! -d "$path" ]; then
+      [ ! -e "$path" ] || fail 'Not a directory'
+      explain "$path"
+    fi
+    if [ ! -r "$path" ] || ! cd -- "$path"; then fail 'Permission denied'; fi
+    set -- * .[!.]* ..?*
+    each "$@"
+    printf '\0'
+    each "$@" | xargs -0 -r stat -c '%f %s' --
+    for name do
+      [ ! -L "./$name" ] || { readlink -n -- "./$name" && printf '\0'; }
+    done
+    ;;
+  mkdir)
+    mkdir -p -- "$path"
+    ;;
+  remove) # $3 yes for a directory with all that is in it
+    if [ -d "$path" ] && [ ! -L "$path" ]; then
+      [ "$3" = yes ] || fail 'Is a directory'
+      rm -rf -- "$path" 2>/dev/null || {
+        # A directory may forbid its owner to take anything out of it.
+        chmod -R u+rwx -- "$path"
+        rm -rf -- "$path"
+      }
+    else
+      rm -f -- "$path"
+    fi
+    ;;
+  move) # $3 where to, in the form of $2
+    decode "$3"
+    if [ -d "$decoded" ] && [ ! -L "$decoded" ]; then
+      if [ ! -d "$path" ] || [ -L "$path" ]; then fail 'Is a directory'; fi
+      rmdir -- "$decoded" || exit 1
+    fi
+    mv -fT -- "$path" "$decoded"
+    ;;
+esac

@@ -1,0 +1,37 @@
+import { GlueError, type SandboxHandle } from "../contract.ts";
+
+/** Where the tree is in every sandbox. */
+export const WORKSPACE = "/workspace";
+
+/** What a sandbox turned out to be, as its handle keeps it for other processes. */
+export interface Place {
+  readonly sessionId: string;
+  readonly id: string;
+  readonly name: string;
+  /** Where commands and files are reached: the service's proxy and the sandbox's id. */
+  readonly url: string;
+  /** glue's own folder inside. */
+  readonly own: string;
+  /** The absolute path of its sh: a command's PATH may lead elsewhere. */
+  readonly sh: string;
+}
+
+export function handleOf(place: Place): SandboxHandle {
+  const { sessionId, id, name, url, own, sh } = place;
+  return { runtime: "daytona", id, name, data: { sessionId, url, own, sh } };
+}
+
+/** Undefined for a handle that was only planned. Throws `sessionDamaged` for one that is not whole. */
+export function placeFrom(handle: SandboxHandle): Place | undefined {
+  const { id, name, data } = handle;
+  const { sessionId, url, own, sh } = data;
+  if (id === undefined || url === undefined) return undefined;
+  if (!sessionId || !own?.startsWith("/") || !sh?.startsWith("/")) {
+    throw new GlueError("sessionDamaged", `The record of the sandbox ${name} is not whole.`);
+  }
+  return { sessionId, id, name, url, own, sh };
+}
+
+export function spoolOf(place: Place): string {
+  return `${place.own}/spool`;
+}

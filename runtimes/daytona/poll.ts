@@ -1,0 +1,74 @@
+import { type ExitRecord, parseExitRecord } from "../common/exit-record.ts";
+import { GlueError } from "../contract.ts";
+
+/** How far one stream of a command was fetched. */
+export interface Mark {
+  /** The number of the piece, and the bytes of it that are here. */
+  readonly piece: number;
+  readonly offset: number;
+}
+
+/** What there is of one stream behind its mark. */
+export interface Seen extends Mark {
+  /** Bytes that wait in this piece. */
+  readonly waiting: number;
+  readonly ended: boolean;
+  /** Those bytes (or more, if it grew), where they were few enough to come along. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** The answer of carry.sh to `start` and `poll`. */
+export interface Poll {
+  /** `dead`: what watched over the command is gone. `unknown`: no such command was ever started. */
+  readonly state: "running" | "over" | "dead" | "unknown";
+  /** The launcher's status, once it is over. */
+  readonly status: number | undefined;
+  readonly record: ExitRecord | undefined;
+  /** Output could not be stored. */
+  readonly lost: boolean;
+  readonly stdout: Seen;
+  readonly stderr: Seen;
+}
+
+/** Reads an answer of carry.sh. */
+export function parsePoll(text: string): Poll {
+  const lines = text.split("\n");
+  let state: Poll["state"] = "unknown";
+  let status: number | undefined;
+  let record: ExitRecord | undefined;
+  let lost = false;
+  const seen: { o?: Seen; e?: Seen } = {};
+  for (let at = 0; at < lines.length; at += 1) {
+    const [word, ...rest] = (lines[at] ?? "").split(" ");
+    if (word === "s") {
+      const [name, code, ...words] = rest;
+      if (name !== "running" && name !== "over" && name !== "dead" && name !== "unknown") throw broken(text);
+      state = name;
+      status = code === undefined || code === "" ? undefined : Number(code);
+      record = parseExitRecord(words.join(" "));
+    } else if (word === "lost") {
+      lost = true;
+    } else if (word === "o" || word === "e") {
+      const [piece, offset, waiting, ended] = rest.map(Number);
+      if (piece === undefined || offset === undefined || waiting === undefined) throw broken(text);
+      let bytes: Uint8Array | undefined;
+      if (rest[4] === "here") {
+        const end = lines.indexOf("-", at + 1);
+        if (end < 0) throw broken(text);
+        bytes = new Uint8Array(Buffer.from(lines.slice(at + 1, end).join(""), "base64"));
+        at = end;
+      }
+      seen[word] = { piece, offset, waiting, ended: ended === 1, bytes };
+    }
+  }
+  const nothing: Seen = { piece: 0, offset: 0, waiting: 0, ended: false, bytes: undefined };
+  if (state !== "unknown" && (seen.o === undefined || seen.e === undefined)) throw broken(text);
+  return { state, status, record, lost, stdout: seen.o ?? nothing, stderr: seen.e ?? nothing };
+}
+
+function broken(text: string): GlueError {
+  return new GlueError(
+    "internal",
+    `The sandbox answered what nobody understands: ${JSON.stringify(text.slice(0, 200))}`,
+  );
+}

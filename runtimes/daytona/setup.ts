@@ -1,0 +1,50 @@
+import { quote } from "../common/command-line.ts";
+import files from "../common/files.sh" with { type: "text" };
+import { LAUNCHER } from "../common/launch.ts";
+import { GlueError } from "../contract.ts";
+import carrier from "./carry.sh" with { type: "text" };
+import { WORKSPACE } from "./place.ts";
+import script from "./setup.sh" with { type: "text" };
+import type { Toolbox } from "./toolbox.ts";
+
+export interface Inside {
+  readonly own: string;
+  readonly sh: string;
+}
+
+/**
+ * Prepares a sandbox that answers: glue's folder with its scripts, and the workspace (`fresh`: an empty one). `sandboxUnusable` with what
+ * the snapshot lacks.
+ */
+export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSignal | undefined): Promise<Inside> {
+  const bare = (text: string) => text.replace(/^\s*#.*\n/gm, "").trimEnd();
+  const parts: Readonly<Record<string, string>> = {
+    "@launcher@": LAUNCHER.trimEnd(),
+    "@carrier@": bare(carrier),
+    "@files@": bare(files),
+  };
+  const text = bare(script).replace(/^@(launcher|carrier|files)@$/gm, (word) => parts[word] ?? "");
+  const words = ["sh", "-c", text, "glue", WORKSPACE, fresh ? "fresh" : "kept"].map(quote).join(" ");
+  const said = await toolbox.execute(`exec ${words} </dev/null\n`, { seconds: 120, signal });
+  const lines = said.split("\n");
+  const value = (word: string) => lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
+  const lacks = lines.filter((line) => line.startsWith("lacks ")).map((line) => line.slice(6));
+  const { name } = toolbox.facts;
+  if (lacks.length > 0) {
+    throw new GlueError("sandboxUnusable", `The sandbox ${name} cannot be used: it has no ${lacks.join(", no ")}.`, {
+      hint: "Choose another snapshot (daytona.snapshot): it needs sh, tar and the usual tools (coreutils or busybox).",
+    });
+  }
+  const own = value("own");
+  const sh = value("sh");
+  if (!lines.includes("ready") || !own || !sh) {
+    throw new GlueError(
+      "sandboxUnusable",
+      `The sandbox ${name} cannot be prepared: ${said.trim().split("\n").at(-1)}.`,
+      {
+        hint: "Its user needs to own /workspace, or sudo without a password.",
+      },
+    );
+  }
+  return { own, sh };
+}

@@ -1,0 +1,132 @@
+import { quote } from "../common/command-line.ts";
+import { killArgv } from "../common/launch.ts";
+import { type ByteStream, GlueError } from "../contract.ts";
+import { type Place, spoolOf } from "./place.ts";
+import { type Mark, type Poll, parsePoll } from "./poll.ts";
+import type { Toolbox } from "./toolbox.ts";
+
+/** Output up to this size comes with the answer that tells of it, as base64; more is fetched as it is. Bytes. */
+const INLINE_BYTES = 200_000;
+/** What the sandbox may take over a step beside the time it is to wait. Seconds. */
+const SLACK_SECONDS = 20;
+
+export interface PollQuestion {
+  readonly wanted: { readonly stdout: boolean; readonly stderr: boolean };
+  readonly marks: { readonly stdout: Mark; readonly stderr: Mark };
+  /** Whether the end is known already, and no news. */
+  readonly known: boolean;
+  readonly ms: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface StartRequest {
+  /** What `sh` runs: the launcher with the command behind it. */
+  readonly script: string;
+  /** `pieces`: they follow, by `feed`. A file of the spool is named by its bytes' being there already. */
+  readonly stdin: "none" | "pieces" | "stored" | Uint8Array;
+  readonly ms: number;
+}
+
+/** The spool of a sandbox: where commands are started and what they print is kept until it is here. */
+export class Spool {
+  readonly #toolbox: Toolbox;
+  readonly #place: Place;
+  /** Commands whose files can go, with the next start. */
+  #finished: string[] = [];
+
+  constructor(toolbox: Toolbox, place: Place) {
+    this.#toolbox = toolbox;
+    this.#place = place;
+  }
+
+  get folder(): string {
+    return spoolOf(this.#place);
+  }
+
+  finished(id: string): void {
+    this.#finished.push(id);
+  }
+
+  /** Starts a command and waits a moment for news of it. A start that arrives twice starts once. */
+  async start(id: string, { script, stdin, ms }: StartRequest): Promise<Poll> {
+    const { sh, own } = this.#place;
+    const old = this.#finished.splice(0, 50);
+    const kind = typeof stdin === "string" ? { none: "none", pieces: "pieces", stored: "file" }[stdin] : "file";
+    const words = [sh, `${own}/carry.sh`, "start", sh, this.folder, id, kind].map(quote).join(" ");
+    const lines = [
+      `cd ${quote(this.folder)} || exit`,
+      "glue_mine=no",
+      `if mkdir ${id}.lock; then`,
+      ...old.map((name) => `rm -rf ${name}.*`),
+      ...(typeof stdin === "string"
+        ? []
+        : [`printf %s ${quote(Buffer.from(stdin).toString("base64"))} | base64 -d >${id}.stdin`]),
+      `printf %s ${quote(script)} >${id}.run || { rm -rf ${id}.lock; exit; }`,
+      "glue_mine=yes",
+      `elif [ ! -d ${id}.lock ]; then exit`,
+      "fi",
+      `exec ${words} $glue_mine ${INLINE_BYTES} ${ms} 1 0 0 1 0 0 0 </dev/null`,
+    ];
+    return parsePoll(await this.#toolbox.execute(`${lines.join("\n")}\n`, { seconds: ms / 1_000 + SLACK_SECONDS }));
+  }
+
+  async poll(id: string, { wanted, marks, known, ms, signal }: PollQuestion): Promise<Poll> {
+    const { sh, own } = this.#place;
+    const words = [sh, `${own}/carry.sh`, "poll", sh, this.folder, id].map(quote).join(" ");
+    const of = (want: boolean, { piece, offset }: Mark) => `${want ? 1 : 0} ${piece} ${offset}`;
+    const numbers = `${INLINE_BYTES} ${ms} ${of(wanted.stdout, marks.stdout)} ${of(wanted.stderr, marks.stderr)} ${known ? 1 : 0}`;
+    return parsePoll(
+      await this.#toolbox.execute(`exec ${words} ${numbers} </dev/null\n`, {
+        seconds: ms / 1_000 + SLACK_SECONDS,
+        signal,
+      }),
+    );
+  }
+
+  /** Bytes of a piece of a command's output. */
+  async piece(id: string, which: "o" | "e", piece: number, from: number, to: number): Promise<ByteStream> {
+    const found = await this.#toolbox.download(`${this.folder}/${id}.${which}.${piece}`, from, to);
+    if (found === undefined)
+      throw new GlueError(
+        "outcomeUnknown",
+        "Output of the command was removed from the sandbox before it was fetched.",
+      );
+    return found;
+  }
+
+  /** Ends the tree of a command. */
+  async kill(id: string, graceMs: number): Promise<void> {
+    const { sh, own } = this.#place;
+    const argv = killArgv({ id, spool: this.folder, graceMs }, { file: `${own}/launch.sh`, sh });
+    const script = `${argv.map(quote).join(" ")} </dev/null >/dev/null 2>&1\nglue_code=$?\necho ':glue:'\necho "$glue_code"\necho ':end:'\n`;
+    const said = await this.#toolbox.execute(script, { seconds: graceMs / 1_000 + 30 });
+    if (said.trim() === "0") return;
+    throw new GlueError("processesLeft", "Not every process of the command could be ended.");
+  }
+
+  /** Puts the next piece of a command's stdin behind those before, or says that there are no more (`undefined`). Waits for room. */
+  async feed(id: string, number: number, bytes: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
+    const file = `${id}.i.${number}`;
+    let store: string;
+    if (bytes === undefined) {
+      store = `echo ${number} >${id}.i.end.new && mv ${id}.i.end.new ${id}.i.end`;
+    } else if (bytes.length <= INLINE_BYTES / 4) {
+      store = `printf %s ${quote(Buffer.from(bytes).toString("base64"))} | base64 -d >${file}.new && mv ${file}.new ${file}`;
+    } else {
+      await this.#toolbox.upload(`${this.folder}/${file}.new`, bytes, signal);
+      store = `mv ${file}.new ${file}`;
+    }
+    // A piece is put there once, by whichever of two calls is first; and it may be used up before the second looks.
+    const script = [
+      `cd ${quote(this.folder)} || exit`,
+      `if mkdir ${file}.lock 2>/dev/null; then { ${store}; } || { rmdir ${file}.lock; exit; }; fi`,
+      `glue_left=150`,
+      `while [ -e ${id}.i.${number - 2} ] && [ ! -e ${id}.over ] && [ $glue_left -gt 0 ]; do sleep 0.1 || sleep 1; glue_left=$((glue_left - 1)); done`,
+      `echo ':glue:'`,
+      `if [ -e ${id}.i.${number - 2} ] && [ ! -e ${id}.over ]; then echo full; else echo go; fi`,
+      `echo ':end:'`,
+    ].join("\n");
+    const run = () => this.#toolbox.execute(`${script}\n`, { seconds: 15 + SLACK_SECONDS, signal });
+    while ((await run()).trim() === "full");
+  }
+}

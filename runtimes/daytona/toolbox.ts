@@ -1,0 +1,254 @@
+import * as v from "valibot";
+import { type ByteStream, GlueError, type SandboxDeath } from "../contract.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { deathIn } from "./lifecycle.ts";
+import { messageOf } from "./service-errors.ts";
+import { type Answer, type Ask, type Transport, TransportError } from "./transport.ts";
+
+const Executed = v.object({ exitCode: v.nullish(v.number()), result: v.nullish(v.string()) });
+
+/** How long a sandbox that is said to run may answer nothing before that is an error. */
+const PATIENCE_MS = 60_000;
+/** A 400 is an answer about the request where it comes again and again from a sandbox that runs. */
+const REFUSALS = 4;
+
+export interface ToolboxFacts {
+  readonly id: string;
+  readonly name: string;
+  /** Where commands and files of this sandbox are reached, without a slash at its end. */
+  readonly url: string;
+}
+
+export interface ExecuteOptions {
+  /** What the script may take in the sandbox, whole seconds. */
+  readonly seconds: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The toolbox of one sandbox. Every call here is one that may be repeated, and is: on a lost connection, a fault, too many requests.
+ * Before a failure is judged the sandbox's state is asked for, since the proxy answers for a sandbox that is away with whatever it has.
+ */
+export class Toolbox {
+  readonly facts: ToolboxFacts;
+  readonly transport: Transport;
+  readonly #control: ControlPlane;
+  readonly #onDeath: (death: SandboxDeath) => void;
+
+  constructor(
+    transport: Transport,
+    control: ControlPlane,
+    facts: ToolboxFacts,
+    onDeath: (death: SandboxDeath) => void,
+  ) {
+    this.transport = transport;
+    this.#control = control;
+    this.facts = facts;
+    this.#onDeath = onDeath;
+  }
+
+  /** Runs a script to its end and returns what it printed between the lines `:glue:` and `:end:`. It must bear being run twice. */
+  async execute(script: string, { seconds, signal }: ExecuteOptions): Promise<string> {
+    for (let torn = 0; ; torn += 1) {
+      const ask: Ask = {
+        method: "POST",
+        url: `${this.facts.url}/process/execute`,
+        json: { command: script, timeout: Math.ceil(seconds) },
+        deadlineMs: seconds * 1_000 + 10_000,
+        signal,
+      };
+      const answer = await this.#persist(ask, async (answer) => v.parse(Executed, JSON.parse(await answer.text())));
+      const said = answer.result ?? "";
+      const begin = said.indexOf(":glue:\n");
+      const end = said.lastIndexOf("\n:end:");
+      if (begin >= 0 && end > begin) return said.slice(begin + 7, end + 1);
+      if (torn >= 2)
+        throw new GlueError(
+          "sandboxUnusable",
+          `The sandbox ${this.facts.name} cannot run a script: ${said.trim().slice(-300) || `exit code ${answer.exitCode}`}`,
+        );
+      await Bun.sleep(200);
+    }
+  }
+
+  /** `GET /version` until it answers: `started` alone does not mean that commands can run. */
+  async untilReady(signal: AbortSignal | undefined): Promise<void> {
+    await this.#persist({ method: "GET", url: `${this.facts.url}/version`, deadlineMs: 10_000, signal }, (answer) =>
+      answer.text(),
+    );
+  }
+
+  /** Uploads one file, buffered and of known length. Makes parents; not atomic. */
+  async upload(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const boundary = `glue-${crypto.randomUUID()}`;
+    const head = Buffer.from(
+      `--${boundary}\r\nContent-Disposition: form-data; name="files[0].path"\r\n\r\n${path}\r\n` +
+        `--${boundary}\r\nContent-Disposition: form-data; name="files[0].file"; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\n`,
+    );
+    const body = Buffer.concat([head, bytes, Buffer.from(`\r\n--${boundary}--\r\n`)]);
+    const ask: Ask = {
+      method: "POST",
+      url: `${this.facts.url}/files/bulk-upload`,
+      body,
+      headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
+      deadlineMs: 300_000,
+      signal,
+    };
+    await this.#persist(ask, (answer) => answer.text());
+  }
+
+  /**
+   * Bytes `offset` to `end` (or the file's) of a file, as they come; a connection that breaks is taken up where it broke. Undefined where
+   * the service gives no such file: why, only a look into the sandbox tells.
+   */
+  async download(path: string, offset: number, end?: number): Promise<ByteStream | undefined> {
+    let at = offset;
+    const open = async (): Promise<ByteStream | undefined> => {
+      const ask: Ask = {
+        method: "GET",
+        url: `${this.facts.url}/files/download?path=${encodeURIComponent(path)}`,
+        headers: at === 0 && end === undefined ? {} : { range: `bytes=${at}-${end === undefined ? "" : end - 1}` },
+        deadlineMs: 120_000,
+      };
+      const answer = await this.transport.ask(ask);
+      if (answer.status !== 200 && answer.status !== 206) {
+        await answer.text();
+        return undefined;
+      }
+      return cutOut(answer.stream(), answer.status === 206 ? 0 : at, end === undefined ? undefined : end - at);
+    };
+    const first = await this.#tryOpen(open);
+    if (first === undefined) return undefined;
+    let reader = first.getReader();
+    let breaks = 0;
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          for (;;) {
+            try {
+              const { done, value } = await reader.read();
+              if (done) return controller.close();
+              at += value.length;
+              breaks = 0;
+              return controller.enqueue(value);
+            } catch (error) {
+              if (!(error instanceof TransportError) || ++breaks > 4) throw error;
+              await Bun.sleep(100 * 2 ** breaks);
+              const again = await this.#tryOpen(open);
+              if (again === undefined)
+                throw new GlueError("transferFailed", `${path} went away while it was read.`, { cause: error });
+              reader = again.getReader();
+            }
+          }
+        },
+        cancel: (reason) => reader.cancel(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  async #tryOpen(open: () => Promise<ByteStream | undefined>): Promise<ByteStream | undefined> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await open();
+      } catch (error) {
+        if (!(error instanceof TransportError) || tries >= 4) throw error;
+        await this.alive(error.message);
+        await Bun.sleep(100 * 2 ** tries);
+      }
+    }
+  }
+
+  /** Any other request, with the same patience. */
+  call<T>(ask: Omit<Ask, "url"> & { path: string }, read: (answer: Answer) => Promise<T>): Promise<T> {
+    const { path, ...rest } = ask;
+    return this.#persist({ ...rest, url: `${this.facts.url}${path}` }, read);
+  }
+
+  /** Throws `sandboxGone` where the service says so; else returns, whatever it cannot say. */
+  async alive(cause: unknown): Promise<void> {
+    const { id, name } = this.facts;
+    const record = await this.#control.find(id).catch(() => "unknown" as const);
+    const death = record === "unknown" ? undefined : deathIn(record, name);
+    if (death === undefined) return;
+    this.#onDeath(death);
+    throw gone(death, cause);
+  }
+
+  async #persist<T>(ask: Ask, read: (answer: Answer) => Promise<T>): Promise<T> {
+    const until = performance.now() + PATIENCE_MS;
+    let refusals = 0;
+    for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
+      let problem: unknown;
+      try {
+        const answer = await this.transport.ask(ask);
+        if (answer.status < 300) return await read(answer);
+        const message = messageOf(answer.status, await answer.text());
+        if (answer.status === 401 || answer.status === 403) {
+          throw new GlueError("authFailed", `Daytona refused a call to the sandbox: ${message} (${answer.status}).`, {
+            hint: "Check daytona.api_key (DAYTONA_API_KEY).",
+          });
+        }
+        if (answer.status === 408)
+          throw new GlueError(
+            "runtimeUnreachable",
+            `The sandbox ${this.facts.name} is too slow: a step did not end in time.`,
+          );
+        refusals += answer.status === 400 || answer.status === 404 ? 1 : 0;
+        problem = `${message} (${answer.status})`;
+        if (answer.status === 429) wait = Math.max(wait, 1_500);
+      } catch (error) {
+        if (error instanceof GlueError) throw error;
+        if (!(error instanceof TransportError) && !(error instanceof SyntaxError) && !v.isValiError(error)) throw error;
+        problem = error;
+      }
+      await this.alive(problem);
+      if (performance.now() > until || refusals >= REFUSALS) {
+        const why = problem instanceof Error ? problem.message : String(problem);
+        throw new GlueError("runtimeUnreachable", `The sandbox ${this.facts.name} does not respond: ${why}.`, {
+          hint: "The service says that it runs: it may be short of memory. Close the session, or look at it in the dashboard.",
+          cause: problem,
+          retryable: true,
+        });
+      }
+      await Bun.sleep(wait);
+    }
+  }
+}
+
+/** A dead sandbox, as an error for whoever wanted something of it. */
+export function gone(death: SandboxDeath, cause?: unknown): GlueError {
+  return new GlueError("sandboxGone", death.reason, {
+    hint: death.final
+      ? "Start a new session; glue session recover brings back what was saved."
+      : "Its files are still there: glue session close starts it again and saves its change.",
+    cause,
+  });
+}
+
+/** Leaves out `skip` bytes and ends after `length`: what a server does that knows no ranges. */
+function cutOut(source: ByteStream, skip: number, length: number | undefined): ByteStream {
+  if (skip === 0 && length === undefined) return source;
+  const reader = source.getReader();
+  let toSkip = skip;
+  let left = length ?? Number.POSITIVE_INFINITY;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        while (left > 0) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          const piece = value.subarray(Math.min(toSkip, value.length)).subarray(0, left);
+          toSkip -= Math.min(toSkip, value.length);
+          if (piece.length === 0) continue;
+          left -= piece.length;
+          return controller.enqueue(piece);
+        }
+        controller.close();
+        await reader.cancel();
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
