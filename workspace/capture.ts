@@ -1,5 +1,6 @@
 /** Brings what changed in a sandbox since the base back to the host, as files of the session. */
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { CommandExecutor, Progress, Workspace } from "../runtimes/contract.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
@@ -17,10 +18,11 @@ import {
   type StorePlace,
   treeOf,
 } from "./capture-store.ts";
-import { removeDurably, writeDurably } from "./durable-file.ts";
+import { type Pending, prepareFile, settleFiles } from "./durable-file.ts";
 import { git, gitStream } from "./git.ts";
 import { REFS } from "./layout.ts";
-import { type CommitLine, commitsSince, MBOX_CAP_BYTES, writeMbox } from "./mbox.ts";
+import { type CommitLine, commitsSince, MBOX_CAP_BYTES, makeMbox } from "./mbox.ts";
+import { diffTrees, type RawEntry, sides } from "./raw-diff.ts";
 
 /** What a capture needs of a sandbox. */
 export interface CaptureSource {
@@ -103,16 +105,45 @@ async function attempt(source: CaptureSource, request: CaptureRequest, store: Ch
   const state = await askSandbox(source.executor, { ...request, have });
   const common = { tree: state.tree, bytes: state.packSize, warnings: warningsOf(state) };
   if (isNothing(store, state)) {
-    removeDurably(request.sessionDir, Object.values(CAPTURE_FILES));
+    await settleFiles(request.sessionDir, [], Object.values(CAPTURE_FILES));
     return { status: "nothing", ...common };
   }
-  const pack = await fetchPack(source, state, request);
-  await fill(store, state, pack, have);
   const refs = [{ id: state.head, name: REFS.captured }, ...borderRefs(borders(store, state)), ...state.refs];
-  await writeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
+  const known = sameRefs(refs, store.bundle?.refs) ? readFacts(request.sessionDir) : undefined;
+  if (known?.head_tree === state.tree) {
+    return {
+      status: "captured",
+      head: state.head,
+      refs: state.refs,
+      facts: { ...known, quiescent: state.quiescent },
+      ...common,
+    };
+  }
+  const pack = await fetchPack(source, state, request);
+  await addPack(store.options, pack);
+  addBorders(store, borders(store, state));
+  const bundle = await makeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
+  const [described] = await Promise.all([describe(store, request, state), prove(store, state, have)]);
+  const files = [bundle, ...described.files];
+  const stale = Object.values(CAPTURE_FILES).filter((name) => !files.some(({ path }) => basename(path) === name));
+  await settleFiles(request.sessionDir, files, stale);
   if (typeof state.pack === "string") await source.workspace.remove(state.pack);
-  const facts = await describe(store, request, state);
-  return { status: "captured", head: state.head, refs: state.refs, facts, ...common };
+  return { status: "captured", head: state.head, refs: state.refs, facts: described.facts, ...common };
+}
+
+function sameRefs(now: readonly CapturedRef[], before: readonly CapturedRef[] = []): boolean {
+  const text = (refs: readonly CapturedRef[]) => refs.map(({ id, name }) => `${id} ${name}`).join("\n");
+  return text(now) === text(before);
+}
+
+/** What the last capture wrote down; undefined where it did not come to that. */
+function readFacts(sessionDir: string): CaptureFacts | undefined {
+  try {
+    return JSON.parse(readFileSync(join(sessionDir, CAPTURE_FILES.meta), "utf8")) as CaptureFacts;
+  } catch {
+    // Missing or torn: it is made anew.
+    return undefined;
+  }
 }
 
 /** No commit and no file that the base has not; a branch or tag of another name for the base itself is no content. */
@@ -140,22 +171,15 @@ async function fetchPack(
       yield chunk;
     }
   }
-  await writeDurably(path, [counted(await source.workspace.download(state.pack))]);
-  if (done === state.packSize) return Bun.file(path);
-  throw new GlueError("transferFailed", `${done} of ${state.packSize} bytes of the change arrived.`, {
+  const { fresh, size } = await prepareFile(path, [counted(await source.workspace.download(state.pack))]);
+  if (size === state.packSize) return Bun.file(fresh);
+  throw new GlueError("transferFailed", `${size} of ${state.packSize} bytes of the change arrived.`, {
     retryable: true,
   });
 }
 
-/** Puts the pack into the store and proves that it makes the state whole: every object hashed, every one there, the same tree. */
-async function fill(
-  store: ChangeStore,
-  state: SandboxState,
-  pack: Uint8Array | Blob,
-  have: readonly string[],
-): Promise<void> {
-  await addPack(store.options, pack);
-  addBorders(store, borders(store, state));
+/** Proves that what came over makes the state whole: every object is there, and the tree is the sandbox's. */
+async function prove(store: ChangeStore, state: SandboxState, have: readonly string[]): Promise<void> {
   const tips = [state.head, ...state.refs.map((ref) => ref.id)];
   const [whole, tree] = await Promise.all([
     isWhole(store.options, tips, [store.base.commit, ...have]),
@@ -168,24 +192,21 @@ async function fill(
 }
 
 /** `runtime.bundle`: everything since the base in one. The first pack is that by itself. */
-async function writeBundle(
+async function makeBundle(
   store: ChangeStore,
   sessionDir: string,
   refs: readonly CapturedRef[],
   whole: Uint8Array | Blob | undefined,
-): Promise<void> {
+): Promise<Pending> {
   const head = bundleHead({ objectFormat: store.base.objectFormat, needs: [store.base.commit], refs });
   const path = join(sessionDir, CAPTURE_FILES.bundle);
-  if (whole !== undefined) {
-    await writeDurably(path, [head, whole instanceof Blob ? whole.stream() : whole]);
-    return;
-  }
+  if (whole !== undefined) return await prepareFile(path, [head, whole instanceof Blob ? whole.stream() : whole]);
   const tips = [...refs.map((ref) => ref.id), `^${store.base.commit}`].join("\n");
   const pack = gitStream(["pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q"], {
     ...store.options,
     stdin: `${tips}\n`,
   });
-  await writeDurably(path, [head, pack.stdout, finished(pack.done)]);
+  return await prepareFile(path, [head, pack.stdout, finished(pack.done)]);
 }
 
 /** Part of a file that adds nothing but fails the writing where its source has failed. */
@@ -194,11 +215,18 @@ async function* finished(done: Promise<unknown>): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(0);
 }
 
-async function describe(store: ChangeStore, request: CaptureRequest, state: SandboxState): Promise<CaptureFacts> {
-  const commits = await commitsSince(store, state.head);
+async function describe(
+  store: ChangeStore,
+  request: CaptureRequest,
+  state: SandboxState,
+): Promise<{ facts: CaptureFacts; files: Pending[] }> {
+  const [commits, net] = await Promise.all([
+    commitsSince(store, state.head),
+    diffTrees(store.options, store.base.tree, state.tree),
+  ]);
   const [mbox, changed] = await Promise.all([
-    writeMbox(store, request.sessionDir, state.head, commits),
-    filesChanged(store, state.tree),
+    makeMbox(store, request.sessionDir, state.head, commits, net),
+    filesChanged(store, state.tree, net),
   ]);
   const facts: CaptureFacts = {
     runtime_id: request.runtimeId,
@@ -220,8 +248,7 @@ async function describe(store: ChangeStore, request: CaptureRequest, state: Sand
     quiescent: state.quiescent,
   };
   const text = new TextEncoder().encode(`${JSON.stringify(facts, undefined, 2)}\n`);
-  await writeDurably(join(request.sessionDir, CAPTURE_FILES.meta), [text]);
-  return facts;
+  return { facts, files: [mbox.file, await prepareFile(join(request.sessionDir, CAPTURE_FILES.meta), [text])] };
 }
 
 /** Whether the head stands on the base. On the way from one to the other, the first commit that is new has it as a parent. */
@@ -229,13 +256,16 @@ function descends(store: ChangeStore, head: string, commits: readonly CommitLine
   return head === store.base.commit || commits.some(({ parents }) => parents.includes(store.base.commit));
 }
 
-async function filesChanged(store: ChangeStore, tree: string): Promise<number> {
-  const { stdout } = await git(["diff-tree", "-r", "-z", "-M", "--name-status", store.base.tree, tree], store.options);
-  const fields = splitNul(stdout);
-  let files = 0;
-  // A status, then a name; a rename (R and a number) has two.
-  for (let at = 0; at < fields.length; files++) at += fields[at]?.[0] === 0x52 ? 3 : 2;
-  return files;
+/** How many files differ; one that was renamed counts once. */
+async function filesChanged(store: ChangeStore, tree: string, net: readonly RawEntry[]): Promise<number> {
+  const gone = net.filter((entry) => sides(entry).after === undefined);
+  const fresh = net.filter((entry) => sides(entry).before === undefined);
+  if (gone.length === 0 || fresh.length === 0) return net.length;
+  const { stdout } = await git(
+    ["diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-only", store.base.tree, tree],
+    store.options,
+  );
+  return net.length - splitNul(stdout).length;
 }
 
 function warningsOf(state: SandboxState): string[] {

@@ -1,40 +1,55 @@
 /** Files that are either whole or not there, and that outlive a loss of power once they are said to be written. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
 
 export type Part = Uint8Array | AsyncIterable<Uint8Array>;
 
+/** A file that is written but does not have its name yet. */
+export interface Pending {
+  readonly fresh: string;
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+}
+
 /**
- * Writes the parts, one behind the other, under a name beside `path`, and then gives it the name. One writer a path (the session's
- * lock sees to that). Resolves with the size in bytes, which may decide the name (`nameFor`). `ioFailed` where the disk refuses;
- * the old file is then as it was.
+ * Writes the parts, one behind the other, beside `path`. One writer a path (the session's lock sees to that). `ioFailed` where the
+ * disk refuses; the old file is then as it was.
  */
-export async function writeDurably(
-  path: string,
-  parts: readonly Part[],
-  nameFor: (size: number) => string = () => path,
-): Promise<number> {
+export async function prepareFile(path: string, parts: readonly Part[]): Promise<Pending> {
   const fresh = `${path}.new`;
   try {
-    const size = await writeParts(fresh, parts);
-    renameSync(fresh, nameFor(size));
-    syncFolder(dirname(path));
-    return size;
+    return { fresh, path, size: await writeParts(fresh, parts) };
   } catch (cause) {
     rmSync(fresh, { force: true });
     throw ioError(cause, path);
   }
 }
 
-/** Removes files, and makes that last; one that is not there is no error. */
-export function removeDurably(folder: string, names: readonly string[]): void {
+/**
+ * Gives the files their names, in the order given, once all their bytes are on the disk, and removes `gone`. All are in `folder`; it
+ * is on the disk too when this resolves.
+ */
+export async function settleFiles(
+  folder: string,
+  files: readonly Pending[],
+  gone: readonly string[] = [],
+): Promise<void> {
   try {
-    for (const name of names) rmSync(`${folder}/${name}`, { force: true });
-    syncFolder(folder);
+    await Promise.all(files.map(({ fresh }) => sync(fresh)));
+    for (const { fresh, path } of files) renameSync(fresh, path);
+    for (const name of gone) rmSync(`${folder}/${name}`, { force: true });
+    await sync(folder);
   } catch (cause) {
     throw ioError(cause, folder);
   }
+}
+
+/** One file, written and named at once. */
+export async function writeDurably(path: string, parts: readonly Part[]): Promise<void> {
+  await settleFiles(dirname(path), [await prepareFile(path, parts)]);
 }
 
 async function writeParts(path: string, parts: readonly Part[]): Promise<number> {
@@ -44,7 +59,6 @@ async function writeParts(path: string, parts: readonly Part[]): Promise<number>
     for (const part of parts) {
       for await (const bytes of part instanceof Uint8Array ? [part] : part) size += writeWhole(file, bytes);
     }
-    fsyncSync(file);
     return size;
   } finally {
     closeSync(file);
@@ -56,12 +70,12 @@ function writeWhole(file: number, bytes: Uint8Array): number {
   return bytes.length;
 }
 
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
+async function sync(path: string): Promise<void> {
+  const file = await open(path, "r");
   try {
-    fsyncSync(folder);
+    await file.sync();
   } finally {
-    closeSync(folder);
+    await file.close();
   }
 }
 
