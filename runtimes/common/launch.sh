@@ -46,6 +46,23 @@ glue_pids() {
   fi
 }
 
+# Sets glue_rows to PID:PARENT:SESSION:START of every process in glue_list.
+glue_table() {
+  glue_rows=
+  for glue_pid in $glue_list; do
+    if glue_look "$glue_pid"; then glue_rows="$glue_rows $glue_pid:$glue_parent:$glue_session:$glue_start"; fi
+  done
+}
+
+glue_table_ps() {
+  glue_rows=$(ps -A -o pid= -o ppid= -o pgid= -o stat= -o lstart= | while read -r glue_pid glue_parent glue_session glue_line; do
+    case $glue_line in Z*) continue ;; esac
+    # shellcheck disable=SC2086 # split on purpose
+    set -- $glue_line
+    echo "$glue_pid:$glue_parent:$glue_session:$2.$3.$4.$5.$6"
+  done)
+}
+
 # Hundredths of a second since some fixed moment, in glue_now; a clock that nobody can set, where there is one.
 glue_clock() {
   if read -r glue_now glue_line 2>/dev/null </proc/uptime; then
@@ -71,7 +88,8 @@ glue_records() {
     read -r glue_pid glue_start glue_sid glue_sidstart glue_launcher glue_dog glue_dot 2>/dev/null <"$glue_file"
     [ "$glue_dot" = . ] || continue
     glue_seen="$glue_seen$glue_pid:$glue_start "
-    glue_spared="$glue_spared$glue_launcher $glue_dog " glue_childless="$glue_childless$glue_dog "
+    [ "$glue_launcher" = 0 ] || glue_spared="$glue_spared$glue_launcher "
+    [ "$glue_dog" = 0 ] || glue_spared="$glue_spared$glue_dog " glue_childless="$glue_childless$glue_dog "
     [ "$glue_sid" = 0 ] || glue_leaders="$glue_leaders $glue_sid:$glue_sidstart"
   done
 }
@@ -108,13 +126,8 @@ glue_scan() {
     if glue_look "${glue_word%%:*}" && [ "$glue_start" != "${glue_word#*:}" ]; then continue; fi
     glue_sessions="$glue_sessions${glue_word%%:*} "
   done
-  glue_rows= glue_live= glue_members=' '
-  for glue_pid in $glue_list; do
-    glue_look "$glue_pid" || continue
-    case $glue_spared in *" $glue_pid "*) continue ;; esac
-    case $glue_childless in *" $glue_parent "*) continue ;; esac
-    glue_rows="$glue_rows $glue_pid:$glue_parent:$glue_session:$glue_start"
-  done
+  glue_table
+  glue_live= glue_members=' ' glue_skipped=$glue_childless
   glue_more=yes
   while [ -n "$glue_more" ]; do
     glue_more=
@@ -122,7 +135,9 @@ glue_scan() {
       glue_pid=${glue_row%%:*} glue_row=${glue_row#*:}
       glue_parent=${glue_row%%:*} glue_row=${glue_row#*:}
       glue_session=${glue_row%%:*} glue_start=${glue_row#*:}
-      case $glue_members in *" $glue_pid "*) continue ;; esac
+      case $glue_members$glue_spared in *" $glue_pid "*) continue ;; esac
+      # Nor what those start in turn: the very ps that looks.
+      case $glue_skipped in *" $glue_parent "*) glue_skipped="$glue_skipped$glue_pid " && continue ;; esac
       case $glue_seen in *" $glue_pid:$glue_start "*) ;; *)
         case $glue_marked in *" $glue_pid "*) ;; *)
           case $glue_sessions in *" $glue_session "*) ;; *)
@@ -154,6 +169,7 @@ glue_end() {
   glue_clock
   glue_term_until=$((glue_now + glue_grace / 10)) glue_kill_until=$((glue_now + glue_grace / 10 + 500))
   while glue_scan; [ -n "$glue_live" ]; do
+    glue_clock
     glue_signal=TERM glue_until=$glue_term_until
     if [ "$glue_now" -ge "$glue_term_until" ]; then glue_signal=KILL glue_until=$glue_kill_until; fi
     [ "$glue_now" -lt "$glue_kill_until" ] || return 1
@@ -216,7 +232,8 @@ glue_run() {
   [ -z "$glue_cd" ] || unset OLDPWD # cd's own doing
   glue_dog=0
   if [ "$glue_deadline" -gt 0 ]; then
-    glue_watch </dev/null >/dev/null 2>&1 3>&- &
+    # By exec: a shell keeps copies of what it redirects for one command, and the output must not hang on the watchdog.
+    (exec </dev/null >/dev/null 2>&1 3>&-; glue_watch) &
     glue_dog=$!
   fi
   # A signal to the whole group must not take away the one who tells how it ended. Not before the watchdog is forked: it would
@@ -291,7 +308,10 @@ glue_kill_all() {
 
 # As sh, bash says nothing about a child that was killed.
 [ -z "$BASH_VERSION" ] || set +o posix
-[ -r /proc/self/stat ] || glue_look() { glue_look_ps "$1"; }
+if [ ! -r /proc/self/stat ]; then
+  glue_look() { glue_look_ps "$1"; }
+  glue_table() { glue_table_ps; }
+fi
 glue_mode=$1 glue_keep=
 case $glue_mode in
   run | job)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { newCommandId } from "../../../runtimes/common/command-id.ts";
 import { jobArgv, killArgv, LAUNCHER, launchArgv, sweepArgv } from "../../../runtimes/common/launch.ts";
@@ -9,8 +9,13 @@ import { inShell, lacking, launch, processesWith, recordOf, SHELLS, start, until
 let sleeps = 0;
 function uniqueSleep(): string {
   sleeps++;
-  return `sleep 86${String(process.pid).padStart(7, "0")}.${sleeps}`;
+  return `sleep 8600${process.pid}.${sleeps}`;
 }
+
+// A test that fails must leave nothing behind either.
+afterEach(() => {
+  for (const pid of processesWith(`sleep\08600${process.pid}`)) process.kill(pid, "SIGKILL");
+});
 
 const needsProc = process.platform === "linux" ? undefined : "needs /proc";
 
@@ -183,7 +188,7 @@ testUnless(lacking("busybox") ?? needsProc, "where there is no grep, marks are f
   const words = launchArgv({ ...what, argv }).slice(3);
   const run = Bun.spawn([dash, "-c", script, ...words], { env: { PATH: path }, stdout: "ignore", detached: true });
   expect(await run.exited).toBe(0);
-  expect(processesWith(sleep.replace(" ", "\0")).length).toBe(1);
+  await until(() => processesWith(sleep.replace(" ", "\0")).length === 1);
   const kill = Bun.spawn([dash, "-c", script, ...killArgv(what).slice(3)], { env: { PATH: path } });
   expect(await kill.exited).toBe(0);
   expect(processesWith(sleep.replace(" ", "\0"))).toEqual([]);
