@@ -54,7 +54,13 @@ describe("doctor", () => {
   });
 
   test("shows a secret only as being there", async () => {
-    const io = testIo({ env: { GLUE_HOME: join(tempDir(), "home"), DAYTONA_API_KEY: "0123456789abcdef" } });
+    const io = testIo({
+      env: {
+        GLUE_HOME: join(tempDir(), "home"),
+        DAYTONA_API_KEY: "0123456789abcdef",
+        DAYTONA_API_BASE_URL: "http://127.0.0.1:9",
+      },
+    });
     await command.run(parse(command, ["-r", "daytona"]).values as never, io);
     expect(io.terminal.text(1)).toContain("daytona.api_key: is set (env DAYTONA_API_KEY)");
     expect(io.terminal.text(1)).not.toContain("0123456789");
