@@ -14,7 +14,7 @@ function uniqueSleep(): string {
 
 // A test that fails must leave nothing behind either.
 afterEach(() => {
-  for (const pid of processesWith(`sleep\08600${process.pid}`)) process.kill(pid, "SIGKILL");
+  for (const pid of processesWith(`sleep\x008600${process.pid}`)) process.kill(pid, "SIGKILL");
 });
 
 const needsProc = process.platform === "linux" ? undefined : "needs /proc";
