@@ -18,7 +18,12 @@ export async function listOwned(env: Env): Promise<OwnedSandbox[]> {
       if (labels === undefined) continue;
       const name = Names?.[0]?.replace(/^\//, "") ?? Id;
       owned.push({
-        handle: { runtime: "docker", id: Id, name, data: endpointData(endpoint) },
+        handle: {
+          runtime: "docker",
+          id: Id,
+          name,
+          data: { ...endpointData(endpoint), ...(labels.mode === undefined ? {} : { mode: labels.mode }) },
+        },
         sessionId: labels.sessionId,
         owner: labels.owner,
         state: Status || State,

@@ -82,10 +82,8 @@ export class DockerSession implements RuntimeSession {
     this.#watch?.abort();
     const { retire } = await import("./retire.ts");
     const { container, sessionId, owned } = this.#place;
-    try {
-      await retire(this.#api, container, { sessionId, handBack: !owned });
-    } finally {
-      this.executor.abandonAll();
-    }
+    // While a connection is not read to its end, the engine takes 20 s to believe that its container is dead.
+    this.executor.abandonAll();
+    await retire(this.#api, container, { sessionId, handBack: !owned });
   }
 }

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { docker, failureOf, memoryNow, run, withSession } from "./support.ts";
 
@@ -26,7 +27,7 @@ for (const [name, need, image] of SHELLS) {
       expect(await run(session, { argv: ["cat"] })).toMatchObject({ exitCode: 0, out: "" });
       const binary = Uint8Array.from({ length: 200_000 }, (_, index) => (index * 7) % 256);
       const running = await session.executor.run({ argv: ["cat"] }, { stdin: binary });
-      expect(await new Response(running.stdout).bytes()).toEqual(binary);
+      expect(new Uint8Array(await new Response(running.stdout).arrayBuffer())).toEqual(binary);
       expect(await run(session, { argv: ["no-such-program"] })).toMatchObject({ exitCode: 127, outcome: "exited" });
       expect(await run(session, { argv: ["/etc/passwd"] })).toMatchObject({ exitCode: 126, outcome: "exited" });
       expect(await run(session, "kill -9 $$")).toMatchObject({ exitCode: 137, outcome: "signalled" });
