@@ -16,34 +16,38 @@ export interface Diagnosis {
 /** A service that has not answered by then is not ready. Milliseconds. */
 const PATIENCE_MS = 15_000;
 
-/** Asks the options first, then the runtime itself. Never throws for what is missing. */
+/** Asks the runtime itself, and the options for what it cannot know. Never throws for what is missing. */
 export async function diagnose(id: RuntimeId, resolved: Resolved): Promise<Diagnosis> {
-  const options = optionChecks(id, resolved);
   const own = await ownChecks(id, resolved);
-  const checks = [...options, ...own];
+  const checks = [...unusableOptions(id, resolved), ...(own ?? [...requiredOptions(id, resolved), notInYet(id)])];
   return { id, ready: checks.every(({ status }) => status !== "missing"), checks };
 }
 
-/** What the runtime's option table says is missing or cannot be used. */
-function optionChecks(id: RuntimeId, { options, sources }: Resolved): Check[] {
-  const checks: Check[] = [];
-  for (const row of OPTION_ROWS) {
-    if (row.group !== id && row.group !== "common") continue;
-    const source = sources[row.key];
-    if (source.problem !== undefined) {
-      const detail = `${source.problem} (${describeSource(source)})`;
-      const fix = source.via === undefined ? `glue run --set ${row.key}=…` : `export ${source.via}=…`;
-      checks.push({ name: row.key, status: "missing", detail, fix });
-    } else if (row.required && options[row.key] === undefined) {
-      checks.push({ name: row.key, status: "missing", detail: "is not set", fix: `export ${row.env[0]}=…` });
-    } else if (row.required) {
-      checks.push({ name: row.key, status: "ok", detail: `is set (${describeSource(source)})` });
-    }
-  }
-  return checks;
+/** Values that were given and cannot be used; the runtime is asked with the default in their place and does not see them. */
+function unusableOptions(id: RuntimeId, { sources }: Resolved): Check[] {
+  return OPTION_ROWS.filter((row) => row.group === id || row.group === "common").flatMap(({ key }) => {
+    const source = sources[key];
+    if (source.problem === undefined) return [];
+    const fix = source.via === undefined ? `glue run --set ${key}=…` : `export ${source.via}=…`;
+    return [{ name: key, status: "missing", detail: `${source.problem} (${describeSource(source)})`, fix }];
+  });
 }
 
-async function ownChecks(id: RuntimeId, resolved: Resolved): Promise<readonly Check[]> {
+/** What the option table says of a runtime that cannot be asked. */
+function requiredOptions(id: RuntimeId, { options, sources }: Resolved): Check[] {
+  return OPTION_ROWS.filter((row) => row.group === id && row.required).map(({ key, env }) =>
+    options[key] === undefined
+      ? { name: key, status: "missing", detail: "is not set", fix: `export ${env[0]}=…` }
+      : { name: key, status: "ok", detail: `is set (${describeSource(sources[key])})` },
+  );
+}
+
+function notInYet(id: RuntimeId): Check {
+  return { name: id, status: "missing", detail: "is not part of this version of glue", fix: "glue capabilities" };
+}
+
+/** Undefined where the adapter is not part of this version. */
+async function ownChecks(id: RuntimeId, resolved: Resolved): Promise<readonly Check[] | undefined> {
   try {
     const runtime = await loadRuntime(id);
     const late = Bun.sleep(PATIENCE_MS).then((): Check[] => [
@@ -52,6 +56,7 @@ async function ownChecks(id: RuntimeId, resolved: Resolved): Promise<readonly Ch
     return await Promise.race([runtime.diagnose(resolved.options), late]);
   } catch (error) {
     if (!isGlueError(error)) throw error;
+    if (error.code === "runtimeNotAvailable") return undefined;
     return [
       { name: id, status: "missing", detail: error.message, ...(error.hint === undefined ? {} : { fix: error.hint }) },
     ];
