@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import { tempDir } from "../support/temp-dir.ts";
+
+/** What happens to a request to the engine: it is passed on, answered with this status, or never answered. */
+export type Fault = "pass" | number | "hang";
+
+/**
+ * The real Docker engine behind a socket of our own, on which chosen requests go wrong. Bytes are passed through as they are, so streams
+ * of commands work; a request is looked at when it begins.
+ */
+export function engineWithFaults(fault: (method: string, path: string) => Fault): {
+  readonly host: string;
+  stop(): void;
+} {
+  const path = join(tempDir(), "engine.sock");
+  type Pair = { engine: Promise<Bun.Socket<undefined>>; cut: boolean };
+  const server = Bun.listen<Pair>({
+    unix: path,
+    socket: {
+      open(client) {
+        const engine = Bun.connect({
+          unix: "/var/run/docker.sock",
+          socket: {
+            data: (_, bytes) => void client.write(bytes),
+            close: () => void client.end(),
+          },
+        });
+        client.data = { engine, cut: false };
+      },
+      async data(client, bytes) {
+        if (client.data.cut) return;
+        const begin = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/.exec(Buffer.from(bytes).toString("latin1"));
+        const what = begin === null ? "pass" : fault(begin[1] ?? "", begin[2] ?? "");
+        if (what === "pass") {
+          (await client.data.engine).write(bytes);
+          return;
+        }
+        client.data.cut = true;
+        if (what === "hang") return;
+        const body = JSON.stringify({ message: `made up: ${what}` });
+        const head = `HTTP/1.1 ${what} Made Up\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+        client.write(head + body);
+        client.end();
+      },
+      async close(client) {
+        (await client.data.engine).end();
+      },
+    },
+  });
+  return { host: `unix://${path}`, stop: () => server.stop(true) };
+}
