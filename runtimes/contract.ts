@@ -150,7 +150,10 @@ export interface CommandExecutor {
   run(command: Command, options?: RunOptions): Promise<RunningCommand>;
 }
 
-/** An argv meets no shell; a script is run by `shell`, a program that takes `-c` (the sandbox's `sh` where it is left out). */
+/**
+ * An argv meets no shell; a script is run by `shell`, a program that takes `-c`. Where it is left out, by the shell that the user's
+ * options name for this runtime, else by `sh`: scripts of glue's own name `sh`.
+ */
 export type Command =
   | { readonly argv: readonly [string, ...string[]] }
   | { readonly script: string; readonly shell?: string };

@@ -60,7 +60,7 @@ const INLINE_BYTES = 1_000_000;
 export async function askSandbox(executor: CommandExecutor, question: CaptureQuestion): Promise<SandboxState> {
   const { base, gitDir } = known(question.base);
   const running = await executor.run(
-    { script },
+    { script, shell: "sh" },
     {
       cwd: question.base.sandbox.workspace,
       env: {

@@ -23,7 +23,7 @@ export interface ScriptAnswer {
 
 /** Runs a script to its end. `cancelled` after an abort; errors of the executor pass through. */
 export async function runScript(target: StageTarget, script: string, options: RunOptions): Promise<ScriptAnswer> {
-  const running = await target.executor.run({ script }, options);
+  const running = await target.executor.run({ script, shell: "sh" }, options);
   const [stdout, stderr, result] = await Promise.all([
     new Response(running.stdout).text(),
     new Response(running.stderr).text(),

@@ -23,6 +23,8 @@ export interface HostPlace {
   /** Absolute. */
   readonly workspace: string;
   readonly spool: string;
+  /** Runs scripts that name no shell, in that mode. */
+  readonly shell: string;
   readonly shellMode: Options["shell.mode"];
   /** Told of every session that a command leads, by its leader's process number. */
   readonly started?: (pid: number) => void;
@@ -48,7 +50,12 @@ export class HostExecutor implements CommandExecutor {
     const { spool, sessionId } = this.#place;
     const id = newCommandId(sessionId);
     const cwd = this.#cwd(options.cwd);
-    const argv = await commandArgv(command, "sh", async (text) => this.#stage(id, text), this.#shellFlags(command));
+    const argv = await commandArgv(
+      command,
+      this.#place.shell,
+      async (text) => this.#stage(id, text),
+      this.#shellFlags(command),
+    );
     const io: SpawnOptions = {
       cwd,
       env: hostEnvironment(options.env, id, cwd),
@@ -127,9 +134,9 @@ export class HostExecutor implements CommandExecutor {
     return path;
   }
 
-  /** The mode belongs to the user's shell; the plain `sh` of a script without a shell has none. */
+  /** The mode belongs to the user's own shell. */
   #shellFlags(command: Command): string[] {
-    if (!("script" in command) || command.shell === undefined) return [];
+    if (!("script" in command) || command.shell !== undefined) return [];
     switch (this.#place.shellMode) {
       case "interactive":
         return ["-i"];

@@ -44,6 +44,7 @@ export class HostSession implements RuntimeSession {
       sessionId: places.sessionId,
       workspace: places.workspace,
       spool: places.spool,
+      shell: options["shell.executable"],
       shellMode: options["shell.mode"],
       started: (pid) => this.#leaders.add(pid),
     });
