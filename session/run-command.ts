@@ -118,9 +118,10 @@ function recorder(session: Session): (event: SessionEvent) => void {
     try {
       appendEvent(session.folder.events, event);
     } catch (error) {
-      if (told || !isGlueError(error)) throw error;
+      if (told) return;
       told = true;
-      session.voice.warn(`${error.message} The command goes on, but is missing from the session's log.`);
+      const why = error instanceof Error ? error.message : String(error);
+      session.voice.warn(`${why} The command goes on, but is missing from the session's log.`);
     }
   };
 }
