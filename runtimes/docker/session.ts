@@ -6,7 +6,7 @@ import { PRIVATE, WORKSPACE } from "./create.ts";
 import { DockerExecutor } from "./executor.ts";
 import { runLauncher } from "./launcher.ts";
 import { LAUNCHER_FILE, type Place, placeFrom } from "./place.ts";
-import { watchDeath } from "./watch.ts";
+import { DeathWatch } from "./watch.ts";
 import { DockerWorkspace } from "./workspace.ts";
 
 /** One use of one container by this process. Making one asks the engine nothing. */
@@ -20,7 +20,7 @@ export class DockerSession implements RuntimeSession {
   readonly #place: Place;
   readonly #graceMs: number;
   readonly #death = Promise.withResolvers<SandboxDeath>();
-  #watch: AbortController | undefined;
+  #watch: DeathWatch | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(api: DockerApi, handle: SandboxHandle, options: Options) {
@@ -36,8 +36,8 @@ export class DockerSession implements RuntimeSession {
   /** The engine is watched from the first look on: most uses of a session are over before it would say anything. */
   get died(): Promise<SandboxDeath> {
     if (this.#watch === undefined) {
-      this.#watch = new AbortController();
-      void watchDeath(this.#api, this.#place.container, this.#watch.signal).then((death) => {
+      this.#watch = new DeathWatch(this.#api, this.#place.container);
+      void this.#watch.death().then((death) => {
         if (death !== undefined) this.#death.resolve(death);
       });
     }
@@ -69,7 +69,7 @@ export class DockerSession implements RuntimeSession {
   }
 
   async detach(): Promise<void> {
-    this.#watch?.abort();
+    this.#watch?.stop();
     this.executor.abandonAll();
   }
 
@@ -79,7 +79,7 @@ export class DockerSession implements RuntimeSession {
   }
 
   async #retire(): Promise<void> {
-    this.#watch?.abort();
+    this.#watch?.stop();
     const { retire } = await import("./retire.ts");
     const { container, sessionId, owned } = this.#place;
     // While a connection is not read to its end, the engine takes 20 s to believe that its container is dead.
