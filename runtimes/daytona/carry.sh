@@ -139,6 +139,7 @@ glue_poll() {
     [ "$glue_state" = running ] || [ "$8" = 1 ] || glue_any=yes
     if [ "$glue_state" = dead ]; then break; fi
     if [ "$glue_state" = over ] && [ "$glue_ends$glue_eof" = 11 ]; then break; fi
+    [ "$8$glue_any" != 1yes ] || break
     if [ "$glue_any$glue_news" = yesno ]; then
       glue_news=yes
       [ "$glue_left" -le "$glue_linger" ] || glue_left=$glue_linger
@@ -161,6 +162,7 @@ glue_poll() {
   else
     echo "s $glue_state"
   fi
+  echo "w $(($1 - glue_left))"
   [ ! -e "$glue_id.lost" ] || echo 'lost'
   # shellcheck disable=SC2086 # split on purpose
   glue_tell e "$5" $glue_piece $glue_off $glue_new $glue_eof

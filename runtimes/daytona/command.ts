@@ -1,4 +1,3 @@
-import { drainAfterExit } from "../common/drain.ts";
 import { resultOfRecord } from "../common/exit-record.ts";
 import { type ByteStream, type CommandResult, GlueError, isGlueError, type RunningCommand } from "../contract.ts";
 import { FetchedStream } from "./fetched-stream.ts";
@@ -16,6 +15,12 @@ export interface CommandFacts {
 const SECOND_WATCHDOG_MS = 3_000;
 /** How long one poll waits in the sandbox for something new: well under what proxies allow. */
 const POLL_MS = 15_000;
+/**
+ * What a background child that holds an output open gets after the command's end: so long a wait in the sandbox for more of it, and so
+ * many bytes. Everything that was stored before is fetched, however long the network takes.
+ */
+const DRAIN_MS = 250;
+const DRAIN_BYTES = 64 * 1024 * 1024;
 
 /**
  * A command in the sandbox, seen through polls: one at a time, each waiting there until there is something to tell. Only what somebody
@@ -32,6 +37,7 @@ export class DaytonaCommand implements RunningCommand {
   readonly #ended = Promise.withResolvers<Poll>();
   readonly #result: Promise<CommandResult>;
   #known = false;
+  #drainMs = DRAIN_MS;
   #reason: "cancelled" | "timeout" | undefined;
   #ending: Promise<void> | undefined;
   #polling: AbortController | undefined;
@@ -49,9 +55,8 @@ export class DaytonaCommand implements RunningCommand {
     const want = () => this.#wanted();
     this.#out = new FetchedStream(fetch("o"), want);
     this.#err = new FetchedStream(fetch("e"), want);
-    const over = this.#ended.promise.catch(() => undefined);
-    this.stdout = drainAfterExit(this.#out.stream, over);
-    this.stderr = drainAfterExit(this.#err.stream, over);
+    this.stdout = this.#out.stream;
+    this.stderr = this.#err.stream;
     this.#result = this.#settle();
     // A caller may never ask; whoever does ask gets the rejection.
     this.#result.catch(() => undefined);
@@ -122,17 +127,29 @@ export class DaytonaCommand implements RunningCommand {
   ): Promise<void> {
     if (poll.state === "unknown")
       throw new GlueError("outcomeUnknown", "The sandbox knows nothing of the command: its spool was removed.");
-    if (poll.state === "over" && !this.#known) {
+    const known = this.#known;
+    if (poll.state === "over" && !known) {
       this.#known = true;
       this.#ended.resolve(poll);
     }
-    await Promise.all([this.#out.take(asked.stdout, poll.stdout), this.#err.take(asked.stderr, poll.stderr)]);
+    await Promise.all([
+      this.#out.take(asked.stdout, poll.stdout, known),
+      this.#err.take(asked.stderr, poll.stderr, known),
+    ]);
     if (poll.state === "dead") {
       this.#known = true;
       this.#ended.resolve(poll);
       // Its writers are gone: what is stored is all there is.
-      if (poll.stdout.waiting === 0) this.#out.finish();
-      if (poll.stderr.waiting === 0) this.#err.finish();
+      this.#drainMs = 0;
+    } else if (known) {
+      this.#drainMs -= poll.waitedMs;
+    }
+    for (const [stream, { waiting }] of [
+      [this.#out, poll.stdout],
+      [this.#err, poll.stderr],
+    ] as const) {
+      if (this.#known && stream.afterEnd > DRAIN_BYTES) stream.finish();
+      else if (this.#known && this.#drainMs <= 0 && waiting === 0 && stream.wanted) stream.finish();
     }
   }
 
@@ -146,11 +163,12 @@ export class DaytonaCommand implements RunningCommand {
     const wanted = { stdout: this.#out.wanted, stderr: this.#err.wanted };
     this.#asked = `${wanted.stdout}${wanted.stderr}`;
     try {
+      const ms = this.#known ? Math.max(0, this.#drainMs) : POLL_MS;
       return await this.#spool.poll(this.id, {
         wanted,
         marks,
         known: this.#known,
-        ms: POLL_MS,
+        ms,
         signal: polling.signal,
       });
     } catch (error) {

@@ -189,7 +189,7 @@ function worthAnother(error: unknown): boolean {
 }
 
 /** The headers are named after the limit that was hit, `Retry-After-<limit>`: the longest counts. Milliseconds. */
-function retryAfter(answer: Answer): number {
+export function retryAfter(answer: Answer): number {
   let seconds = 0;
   for (const [name, value] of Object.entries(answer.headers)) {
     if (name.startsWith("retry-after")) seconds = Math.max(seconds, Number([value].flat()[0]) || 0);

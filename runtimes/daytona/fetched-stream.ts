@@ -20,6 +20,8 @@ export class FetchedStream {
   #bytes: Uint8Array | undefined;
   #source: ReturnType<typeof readerOf> | undefined;
   #asked = false;
+  /** Bytes that came after the command's end was known. */
+  afterEnd = 0;
   #wake: () => void = () => undefined;
 
   constructor(fetch: FetchPiece, onWant: () => void) {
@@ -53,11 +55,12 @@ export class FetchedStream {
   }
 
   /** Whether the bytes of an answer to a question of `mark` are still to be taken. */
-  async take(asked: Mark, seen: Seen): Promise<void> {
+  async take(asked: Mark, seen: Seen, afterEnd: boolean): Promise<void> {
     // An answer that came late, after another brought the same.
     if (asked.piece !== this.#mark.piece || asked.offset !== this.#mark.offset) return;
     if (this.#bytes !== undefined || this.#source !== undefined || this.done) return;
     this.#mark = { piece: seen.piece, offset: seen.offset };
+    if (afterEnd && this.#asked) this.afterEnd += seen.waiting;
     if (seen.bytes !== undefined && seen.bytes.length > 0) {
       this.#bytes = seen.bytes;
       this.#mark = { piece: seen.piece, offset: seen.offset + seen.bytes.length };

@@ -24,6 +24,8 @@ export interface Poll {
   /** The launcher's status, once it is over. */
   readonly status: number | undefined;
   readonly record: ExitRecord | undefined;
+  /** How long it waited for something new, about. Milliseconds. */
+  readonly waitedMs: number;
   /** Output could not be stored. */
   readonly lost: boolean;
   readonly stdout: Seen;
@@ -37,6 +39,7 @@ export function parsePoll(text: string): Poll {
   let status: number | undefined;
   let record: ExitRecord | undefined;
   let lost = false;
+  let waitedMs = 0;
   const seen: { o?: Seen; e?: Seen } = {};
   for (let at = 0; at < lines.length; at += 1) {
     const [word, ...rest] = (lines[at] ?? "").split(" ");
@@ -46,6 +49,8 @@ export function parsePoll(text: string): Poll {
       state = name;
       status = code === undefined || code === "" ? undefined : Number(code);
       record = parseExitRecord(words.join(" "));
+    } else if (word === "w") {
+      waitedMs = Number(rest[0]);
     } else if (word === "lost") {
       lost = true;
     } else if (word === "o" || word === "e") {
@@ -63,7 +68,7 @@ export function parsePoll(text: string): Poll {
   }
   const nothing: Seen = { piece: 0, offset: 0, waiting: 0, ended: false, bytes: undefined };
   if (state !== "unknown" && (seen.o === undefined || seen.e === undefined)) throw broken(text);
-  return { state, status, record, lost, stdout: seen.o ?? nothing, stderr: seen.e ?? nothing };
+  return { state, status, record, waitedMs, lost, stdout: seen.o ?? nothing, stderr: seen.e ?? nothing };
 }
 
 function broken(text: string): GlueError {

@@ -1,5 +1,5 @@
 import { quote } from "../common/command-line.ts";
-import { parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import {
   type ByteStream,
   type CommandResult,
@@ -24,6 +24,8 @@ export interface TerminalRequest {
 }
 
 const READY_MS = 30_000;
+/** How long the end of a terminal's output is waited for once the command is over. */
+const LAST_WORDS_MS = 2_000;
 /** What a terminal's line discipline takes for the end of input (Ctrl-D). */
 const END_OF_INPUT = new Uint8Array([4]);
 /** The service takes 64 KiB at a time; a terminal's own queue is shorter. Bytes. */
@@ -92,6 +94,8 @@ export class TerminalCommand implements RunningCommand {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #before: Buffer = Buffer.alloc(0);
   #running = false;
+  /** The connection ended, and not because the terminal did. */
+  #cut = false;
   #reason: "cancelled" | undefined;
   #ending: Promise<void> | undefined;
 
@@ -113,7 +117,10 @@ export class TerminalCommand implements RunningCommand {
     socket.onmessage = ({ data }) => {
       if (typeof data !== "string") this.#arrived(Buffer.from(data as ArrayBuffer));
     };
-    socket.onclose = () => this.#over();
+    socket.onclose = ({ code, reason }) => {
+      this.#cut = code !== 1000 && !reason.includes("exitCode");
+      this.#over();
+    };
     socket.onerror = () => this.#over();
     this.#result = this.#settle();
     this.#result.catch(() => undefined);
@@ -205,52 +212,63 @@ export class TerminalCommand implements RunningCommand {
   }
 
   async #settle(): Promise<CommandResult> {
-    const { signal, timeoutMs } = this.#request.options;
+    const { signal } = this.#request.options;
     const onAbort = () => void this.kill().catch(() => undefined);
     signal?.addEventListener("abort", onAbort);
     try {
-      await this.#closed.promise;
-      const record = await this.#record(timeoutMs);
+      await Promise.race([this.#started.promise, this.#closed.promise]);
+      const record = await this.#record();
       await this.#ending;
+      // A close that never comes must not hold the result; the last words of the terminal get their time.
+      await Promise.race([this.#closed.promise, Bun.sleep(LAST_WORDS_MS)]);
+      this.#socket.close();
+      this.#over();
       if (record.how === "cwd") throw cwdInvalid(this.#request.cwd);
-      return this.#reason === undefined || record.how === "timeout"
-        ? resultOfRecord(record)
-        : { exitCode: record.code, outcome: "cancelled" };
+      const result =
+        this.#reason === undefined || record.how === "timeout" ? resultOfRecord(record) : CANCELLED(record.code);
+      return this.#cut ? { ...result, outputLost: true } : result;
     } finally {
       signal?.removeEventListener("abort", onAbort);
       this.#spool.finished(this.id);
     }
   }
 
-  /** The connection can break and the command go on: the record is waited for as long as the launcher lives. */
-  async #record(_timeoutMs: number | undefined) {
+  /** The connection can break and the command go on, or stay and the command be over: the record in the sandbox is what counts. */
+  async #record(): Promise<ExitRecord> {
+    const { id } = this;
     const script = [
       `cd ${quote(this.#spool.folder)} || exit`,
-      "glue_left=100",
-      `while [ ! -s ${this.id}.exit ] && [ $glue_left -gt 0 ]; do`,
-      `  read -r a b c d launcher rest <${this.id}.pid || break`,
-      '  kill -0 "$launcher" 2>/dev/null || glue_left=1',
+      "left=100 state=none",
+      'while [ "$left" -gt 0 ]; do',
+      "  left=$((left - 1)) state=none",
+      `  if [ -s ${id}.exit ]; then break; fi`,
+      `  if ! { read -r a b c d launcher rest <${id}.pid && kill -0 "$launcher"; } 2>/dev/null; then break; fi`,
+      "  state=runs",
       "  sleep 0.1 || sleep 1",
-      "  glue_left=$((glue_left - 1))",
       "done",
       "echo ':glue:'",
-      `if [ -s ${this.id}.exit ]; then cat ${this.id}.exit; elif [ $glue_left -gt 0 ]; then echo none; elif kill -0 "$launcher" 2>/dev/null; then echo runs; else echo none; fi`,
+      `if [ -s ${id}.exit ]; then cat ${id}.exit; else echo "$state"; fi`,
       "echo ':end:'",
       "",
     ].join("\n");
-    for (;;) {
-      const said = (await this.#toolbox.execute(script, { seconds: 40 })).trim();
+    for (let nothing = 0; ; ) {
+      const said = (await this.#toolbox.execute(script, { seconds: 120 })).trim();
       const record = parseExitRecord(said);
       if (record !== undefined) return record;
-      if (said !== "runs") {
+      // Its launcher may not have written who it is yet, or have just ended.
+      nothing = said === "runs" ? 0 : nothing + 1;
+      if (nothing > 4) {
         throw new GlueError(
           "outcomeUnknown",
-          "It is unknown how the command ended: its terminal was closed, and nothing in the sandbox tells.",
+          "It is unknown how the command in the terminal ended: nothing in the sandbox tells.",
         );
       }
+      if (nothing > 0) await Bun.sleep(100 * nothing);
     }
   }
 }
+
+const CANCELLED = (exitCode: number): CommandResult => ({ exitCode, outcome: "cancelled" });
 
 /** A WebSocket heeds no proxy variables by itself. */
 function proxyFor(url: string): { proxy?: string } {

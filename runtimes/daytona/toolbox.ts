@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { type ByteStream, GlueError, type SandboxDeath } from "../contract.ts";
-import type { ControlPlane } from "./control-plane.ts";
+import { type ControlPlane, retryAfter } from "./control-plane.ts";
 import { deathIn } from "./lifecycle.ts";
 import { messageOf } from "./service-errors.ts";
 import { type Answer, type Ask, type Transport, TransportError } from "./transport.ts";
@@ -196,7 +196,7 @@ export class Toolbox {
           );
         refusals += answer.status === 400 || answer.status === 404 ? 1 : 0;
         problem = `${message} (${answer.status})`;
-        if (answer.status === 429) wait = Math.max(wait, 1_500);
+        if (answer.status === 429) wait = Math.max(wait, retryAfter(answer));
       } catch (error) {
         if (error instanceof GlueError) throw error;
         if (!(error instanceof TransportError) && !(error instanceof SyntaxError) && !v.isValiError(error)) throw error;

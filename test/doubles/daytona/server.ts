@@ -44,6 +44,9 @@ export function startDouble(options: DoubleOptions = {}): Double {
     port: 0,
     idleTimeout: 0,
     maxRequestBodySize: 4 * 1024 ** 3,
+    // An answer that is cut on purpose is no news.
+    development: false,
+    error: () => new Response(null, { status: 500 }),
     async fetch(request, server) {
       const url = new URL(request.url);
       const name = `${request.method} ${url.pathname}`;
