@@ -37,8 +37,8 @@ export interface SandboxState {
   readonly warnings: readonly string[];
   /** Size of the pack with everything new, in bytes. */
   readonly packSize: number;
-  /** The pack itself, or the file in the sandbox that holds it. */
-  readonly pack: Uint8Array | string;
+  /** The pack itself, or the file in the sandbox that holds it; undefined where everything came over another way. */
+  readonly pack: Uint8Array | string | undefined;
 }
 
 export interface CaptureQuestion {
@@ -211,7 +211,8 @@ function failure(lines: readonly string[], stderr: string, exitCode: number): Gl
   }
 }
 
-function tooLarge(sizes: readonly string[]): GlueError {
+/** The error for untracked content over the cap; a line each of bytes and a name, `total` among them. */
+export function tooLarge(sizes: readonly string[]): GlueError {
   const rows = sizes.map((line) => {
     const space = line.indexOf(" ");
     return { bytes: Number(line.slice(0, space)), name: line.slice(space + 1) };

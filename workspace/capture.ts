@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { CommandExecutor, Progress, Workspace } from "../runtimes/contract.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
+import { readArchive } from "./capture-archive.ts";
 import { bundleHead } from "./capture-bundle.ts";
 import { askSandbox, type CapturedRef, type SandboxState } from "./capture-script.ts";
 import {
@@ -102,7 +103,11 @@ export async function capture(source: CaptureSource, request: CaptureRequest): P
 
 async function attempt(source: CaptureSource, request: CaptureRequest, store: ChangeStore): Promise<CaptureResult> {
   const have = [...new Set((store.bundle?.refs ?? []).map((ref) => ref.id))];
-  const state = await askSandbox(source.executor, { ...request, have });
+  const question = { ...request, have };
+  const state =
+    request.base.sandbox.gitDir === null
+      ? await readArchive(source.executor, question, store)
+      : await askSandbox(source.executor, question);
   const common = { tree: state.tree, bytes: state.packSize, warnings: warningsOf(state) };
   if (isNothing(store, state)) {
     await settleFiles(request.sessionDir, [], Object.values(CAPTURE_FILES));
@@ -120,7 +125,7 @@ async function attempt(source: CaptureSource, request: CaptureRequest, store: Ch
     };
   }
   const pack = await fetchPack(source, state, request);
-  await addPack(store.options, pack);
+  if (pack !== undefined) await addPack(store.options, pack);
   addBorders(store, borders(store, state));
   const bundle = await makeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
   const [described] = await Promise.all([describe(store, request, state), prove(store, state, have)]);
@@ -160,7 +165,7 @@ async function fetchPack(
   source: CaptureSource,
   state: SandboxState,
   request: CaptureRequest,
-): Promise<Uint8Array | Blob> {
+): Promise<Uint8Array | Blob | undefined> {
   if (typeof state.pack !== "string") return state.pack;
   const path = join(request.gitDir, "incoming.pack");
   let done = 0;

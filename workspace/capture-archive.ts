@@ -1,0 +1,256 @@
+/**
+ * Captures a workspace whose sandbox has no git: its tar sends the tree, which is read straight into git's object store here. Nothing
+ * is unpacked, so no name in it can reach a file of this machine.
+ */
+import { rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { ByteStream, CommandExecutor } from "../runtimes/contract.ts";
+import { GlueError } from "../spec/glue-error.ts";
+import { splitNul } from "./bytes.ts";
+import { checkIgnored, ignoredFolders } from "./capture-ignored.ts";
+import type { CaptureQuestion, SandboxState } from "./capture-script.ts";
+import { tooLarge } from "./capture-script.ts";
+import { type ChangeStore, treeOf } from "./capture-store.ts";
+import { readTar, type TarEntry } from "./capture-tar.ts";
+import { type GitOptions, git, gitText } from "./git.ts";
+import { GLUE_IDENTITY, pathBytes, pathText, REFS, UNCOMMITTED_WORK } from "./layout.ts";
+
+/** A file or symbolic link that came over, by its path as characters that stand for bytes. */
+interface Found {
+  readonly mode: string;
+  readonly id: string;
+  readonly size: number;
+}
+
+interface Pass {
+  readonly files: ReadonlyMap<string, Found>;
+  readonly warnings: readonly string[];
+}
+
+/** Reads the tree until two passes agree, at most three times. Errors as `askSandbox`. */
+export async function readArchive(
+  executor: CommandExecutor,
+  question: CaptureQuestion,
+  store: ChangeStore,
+): Promise<SandboxState> {
+  const scratch = join(store.gitDir, `archive-${Bun.randomUUIDv7()}`);
+  await mkdir(join(scratch, "empty"), { recursive: true });
+  try {
+    const base = await listBase(store);
+    let tree = "";
+    for (let passes = 1; ; passes++) {
+      const skipped = await ignoredFolders(executor, question, store, scratch, new Set(base.keys()));
+      const pass = await onePass(executor, question, store, scratch, skipped);
+      const before = tree;
+      tree = await treeFrom(pass, base, question, store, scratch);
+      if (tree !== before && passes < 3) continue;
+      const head = await commitFor(store, tree);
+      return {
+        tree,
+        head,
+        parent: store.base.commit,
+        headRef: "none",
+        git: "missing",
+        refs: [],
+        shallow: [],
+        quiescent: tree === before,
+        unreadable: [],
+        warnings: pass.warnings,
+        packSize: 0,
+        pack: undefined,
+      };
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const TAR = 'cd "$GLUE_TREE" && exec tar -cf - -X /dev/stdin .';
+
+/** One archive, read into the store. */
+async function onePass(
+  executor: CommandExecutor,
+  question: CaptureQuestion,
+  store: ChangeStore,
+  scratch: string,
+  skipped: readonly string[],
+): Promise<Pass> {
+  const running = await executor.run(
+    { script: TAR },
+    {
+      cwd: question.base.sandbox.workspace,
+      env: { GLUE_TREE: question.base.sandbox.workspace, LC_ALL: "C" },
+      stdin: Buffer.from(skipped.map((path) => `${tarPattern(path)}\n`).join(""), "latin1"),
+      ...(question.signal === undefined ? {} : { signal: question.signal }),
+    },
+  );
+  const stderr = new Response(running.stderr).text();
+  const pass = await importTar(running.stdout, store, scratch);
+  const [said, result] = [await stderr, await running.wait()];
+  if (result.outcome === "cancelled") throw new GlueError("cancelled", "The capture was interrupted.");
+  // 1 is GNU tar's word for files that changed or vanished meanwhile: the next pass sees to that.
+  const failed = said
+    .split("\n")
+    .filter((line) => /Permission denied|Cannot (open|read|stat)|can't open|I\/O error/i.test(line));
+  if (failed.length > 0 || result.exitCode > 1) {
+    const why = failed.length > 0 ? failed.slice(0, 5).join("; ") : `tar ended with ${result.exitCode}: ${said.trim()}`;
+    throw new GlueError("captureFailed", `The files in the sandbox cannot all be read: ${why}.`, {
+      hint: "Make them readable inside (or delete them there, if that is meant), then capture again.",
+    });
+  }
+  return pass;
+}
+
+/** A folder as a pattern of tar's exclude file. */
+function tarPattern(path: string): string {
+  return `./${path.replaceAll(/[\\*?[\]]/g, "\\$&")}`;
+}
+
+async function importTar(tar: ByteStream, store: ChangeStore, scratch: string): Promise<Pass> {
+  const marks = join(scratch, "marks");
+  const entries: { path: string; mode: string; mark: number; size: number }[] = [];
+  const byPath = new Map<string, number>();
+  const warnings: string[] = [];
+  let hidden = false;
+  async function* language(): AsyncGenerator<Uint8Array> {
+    for await (const entry of readTar(tar)) {
+      const path = Buffer.from(entry.path).toString("latin1");
+      if (/(^|\/)\.git(\/|$)/i.test(path)) {
+        hidden = true;
+        continue;
+      }
+      if (entry.type === "other") warnings.push(`Left behind, because it is no file: ${pathText(entry.path)}`);
+      if (entry.type === "folder" || entry.type === "other") continue;
+      const target = entry.type === "hardlink" ? byPath.get(Buffer.from(entry.link).toString("latin1")) : undefined;
+      const mark = target ?? entries.length + 1;
+      if (target === undefined) yield* blob(entry, mark);
+      byPath.set(path, mark);
+      entries.push({ path, mode: modeOf(entry), mark, size: entry.size });
+    }
+    yield Buffer.from("done\n");
+  }
+  const config = [...(store.options.config ?? []), "core.bigFileThreshold=32m", "pack.compression=1"];
+  await git(["fast-import", "--quiet", "--done", `--export-marks=${marks}`], {
+    ...store.options,
+    config,
+    stdin: streamOf(language()),
+  });
+  if (hidden)
+    warnings.push("A .git that was made inside, without glue, was left behind: its commits are not in the patch.");
+  const ids = await readMarks(marks);
+  const files = new Map<string, Found>();
+  for (const { path, mode, mark, size } of entries) {
+    const id = ids.get(mark);
+    if (id === undefined) throw new GlueError("captureFailed", `git did not take ${path}.`);
+    files.set(path, { mode, id, size });
+  }
+  return { files, warnings };
+}
+
+async function* blob(entry: TarEntry, mark: number): AsyncGenerator<Uint8Array> {
+  const size = entry.type === "symlink" ? entry.link.length : entry.size;
+  yield Buffer.from(`blob\nmark :${mark}\ndata ${size}\n`);
+  if (entry.type === "symlink") yield entry.link;
+  else yield* entry.content();
+  yield Buffer.from("\n");
+}
+
+function modeOf({ type, mode }: TarEntry): string {
+  if (type === "symlink") return "120000";
+  return (mode & 0o100) === 0 ? "100644" : "100755";
+}
+
+function streamOf(bytes: AsyncGenerator<Uint8Array>): ByteStream {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await bytes.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await bytes.return(undefined)),
+  });
+}
+
+async function readMarks(path: string): Promise<Map<number, string>> {
+  const text = await Bun.file(path).text();
+  return new Map([...text.matchAll(/^:(\d+) ([0-9a-f]+)$/gm)].map(([, mark, id]) => [Number(mark), id ?? ""]));
+}
+
+/** What counts of a pass: what the base tracks, and what no rule ignores; never what was opted in. */
+async function treeFrom(
+  pass: Pass,
+  base: ReadonlyMap<string, string>,
+  question: CaptureQuestion,
+  store: ChangeStore,
+  scratch: string,
+): Promise<string> {
+  const opted = new Set(question.base.included.map((path) => Buffer.from(pathBytes(path)).toString("latin1")));
+  const untracked = [...pass.files.keys()].filter((path) => !base.has(path) && !opted.has(path));
+  const files = [...pass.files]
+    .filter(([path]) => /(^|\/)\.gitignore$/.test(path))
+    .map(([path, { id }]) => ({ path, id }));
+  const rules = { files, others: question.base.ignoreRules };
+  const ignored = new Set(await checkIgnored(store, scratch, rules, untracked));
+  const fresh = untracked.filter((path) => !ignored.has(path));
+  refuseTooMuch(fresh, pass, question.capBytes);
+  const kept = [...fresh, ...[...base.keys()].filter((path) => pass.files.has(path))];
+  const entries = kept.map((path) => {
+    const { mode = "", id = "" } = pass.files.get(path) ?? {};
+    return `${mode} ${id} 0\t${path}\0`;
+  });
+  // A submodule is an empty folder in such a sandbox; it stays what it was.
+  const modules = [...base]
+    .filter(([, mode]) => mode.startsWith("160000"))
+    .map(([path, mode]) => `${mode} 0\t${path}\0`);
+  const options: GitOptions = { ...store.options, env: { GIT_INDEX_FILE: join(scratch, "index") } };
+  rmSync(join(scratch, "index"), { force: true });
+  await git(["update-index", "-z", "--index-info"], {
+    ...options,
+    stdin: Buffer.from([...entries, ...modules].join(""), "latin1"),
+  });
+  return await gitText(["write-tree"], options);
+}
+
+/** Path to mode and id, of everything in the base. */
+async function listBase(store: ChangeStore): Promise<Map<string, string>> {
+  const { stdout } = await git(["ls-tree", "-r", "-z", "--full-tree", store.base.tree], store.options);
+  const found = new Map<string, string>();
+  for (const line of splitNul(stdout)) {
+    const tab = line.indexOf(0x09);
+    const [mode = "", , id = ""] = Buffer.from(line.subarray(0, tab)).toString("latin1").split(" ");
+    found.set(Buffer.from(line.subarray(tab + 1)).toString("latin1"), `${mode} ${id}`);
+  }
+  return found;
+}
+
+function refuseTooMuch(fresh: readonly string[], pass: Pass, capBytes: number): void {
+  const sums = new Map<string, number>();
+  let total = 0;
+  for (const path of fresh) {
+    const size = pass.files.get(path)?.size ?? 0;
+    const top = path.includes("/") ? path.slice(0, path.indexOf("/") + 1) : path;
+    sums.set(top, (sums.get(top) ?? 0) + size);
+    total += size;
+  }
+  if (total <= capBytes) return;
+  const largest = [...sums].toSorted(([, one], [, two]) => two - one).slice(0, 10);
+  throw tooLarge([
+    `${total} total`,
+    ...largest.map(([name, size]) => `${size} ${Buffer.from(name, "latin1").toString()}`),
+  ]);
+}
+
+/** The commit for a tree: the base, the last one where nothing changed since, or a new one. */
+async function commitFor(store: ChangeStore, tree: string): Promise<string> {
+  if (tree === store.base.tree) return store.base.commit;
+  const last = store.bundle?.refs.find(({ name }) => name === REFS.captured)?.id;
+  if (last !== undefined && (await treeOf(store.options, last)) === tree) return last;
+  const { name, email } = GLUE_IDENTITY;
+  const env = { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
+  return await gitText(["commit-tree", tree, "-p", store.base.commit], {
+    ...store.options,
+    env,
+    stdin: `${UNCOMMITTED_WORK}\n`,
+  });
+}
