@@ -29,7 +29,8 @@ export class OwnEngine {
     const inside = ["data-root", "exec-root"].flatMap((name) => [`--${name}`, join(this.#folder, name)]);
     const words = ["--pidfile", join(this.#folder, "pid"), "-H", `unix://${this.socket}`];
     const network = ["--bridge=none", "--iptables=false", "--ip6tables=false"];
-    this.#process = Bun.spawn(["unshare", "--net", "dockerd", ...inside, ...words, ...network, ...this.#words], {
+    const programs = [Bun.which("unshare") ?? "unshare", "--net", Bun.which("dockerd") ?? "/usr/sbin/dockerd"];
+    this.#process = Bun.spawn([...programs, ...inside, ...words, ...network, ...this.#words], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: Bun.file(join(this.#folder, "log")),
@@ -64,7 +65,10 @@ export class OwnEngine {
   async dispose(): Promise<void> {
     for (const id of this.docker("ps", "-aq").out.split(/\s+/).filter(Boolean)) this.docker("rm", "-f", id);
     await this.stop();
-    spawnSync("umount", ["-R", this.#folder], { stdio: "ignore" });
+    const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
+    for (const path of mounts.map((line) => line.split(" ")[1] ?? "").filter((path) => path.startsWith(this.#folder))) {
+      spawnSync("umount", ["--lazy", path], { stdio: "ignore" });
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
