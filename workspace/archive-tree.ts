@@ -2,6 +2,7 @@
 import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { ARCHIVE_END, type ArchiveEntry, archivedSize, archiveHeader, archivePadding } from "./archive.ts";
+import { Gatherer, streamOf } from "./byte-stream.ts";
 import { splitNul } from "./bytes.ts";
 import { type GitOptions, git, gitStream } from "./git.ts";
 
@@ -73,12 +74,12 @@ async function* writeArchive(options: GitOptions, entries: readonly TreeEntry[])
 
 /** Reads what `cat-file --batch` writes: a line with id, type and size, the content, a newline. */
 class ContentReader {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #chunks: AsyncIterator<Uint8Array>;
   #buffer: Uint8Array = new Uint8Array(0);
   #left = 0;
 
   constructor(stream: ByteStream) {
-    this.#reader = stream.getReader();
+    this.#chunks = stream[Symbol.asyncIterator]();
   }
 
   async begin(id: string, size: number): Promise<void> {
@@ -113,7 +114,7 @@ class ContentReader {
   }
 
   async cancel(): Promise<void> {
-    await this.#reader.cancel();
+    await this.#chunks.return?.();
   }
 
   async #endLine(): Promise<void> {
@@ -122,47 +123,8 @@ class ContentReader {
   }
 
   async #read(): Promise<Uint8Array> {
-    const { done, value } = await this.#reader.read();
+    const { done, value } = await this.#chunks.next();
     if (done) throw new GlueError("gitFailed", "git ended before it had given all contents.");
     return value;
   }
-}
-
-/** Joins small pieces, so that a tree of many small files does not become a stream of many small chunks. */
-class Gatherer {
-  readonly #size = 262_144;
-  #parts: Uint8Array[] = [];
-  #length = 0;
-
-  *add(part: Uint8Array): Generator<Uint8Array> {
-    if (part.length === 0) return;
-    this.#parts.push(part);
-    this.#length += part.length;
-    if (this.#length >= this.#size) yield* this.flush();
-  }
-
-  *flush(): Generator<Uint8Array> {
-    if (this.#length === 0) return;
-    const whole = Buffer.concat(this.#parts);
-    this.#parts = [];
-    this.#length = 0;
-    yield whole;
-  }
-}
-
-/** A byte stream that pulls from a generator; cancelling it ends the generator. */
-export function streamOf(source: AsyncGenerator<Uint8Array>): ByteStream {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await source.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await source.return(undefined);
-      },
-    },
-    { highWaterMark: 1 },
-  );
 }

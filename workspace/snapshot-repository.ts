@@ -98,7 +98,7 @@ async function readConfig(options: GitOptions): Promise<Map<string, string>> {
 }
 
 /** The rules that ignore files and do not travel in the tree, as git reads them: the stronger last. */
-function readIgnoreRules(
+export function readIgnoreRules(
   top: string,
   commonDir: string,
   config: ReadonlyMap<string, string>,

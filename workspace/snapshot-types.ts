@@ -75,6 +75,8 @@ export interface Snapshot {
   /** Whether the tree has anything that HEAD does not: raw tree and HEAD's tree differ for another reason than conversion. */
   readonly dirty: boolean;
   readonly converted: readonly ConvertedPath[];
+  /** True where nobody could tell which paths are converted (no git on the host): `converted` is empty and says nothing. */
+  readonly conversionsUnknown?: boolean;
   readonly units: readonly NestedUnit[];
   /** Ignored files that `.worktreeinclude` opted in. They travel and never come back. */
   readonly included: readonly string[];
@@ -97,6 +99,8 @@ export interface StagedBase {
   readonly headRef: string | null;
   readonly dirty: boolean;
   readonly converted: readonly ConvertedPath[];
+  /** As in `Snapshot`. */
+  readonly conversionsUnknown?: boolean;
   readonly units: readonly NestedUnit[];
   readonly included: readonly string[];
   readonly ignoreRules: string;

@@ -3,9 +3,12 @@ import type { CommandExecutor, CommandResult, RunOptions, SandboxPaths, Workspac
 import { GlueError } from "../spec/glue-error.ts";
 import { concat } from "./bytes.ts";
 import { ignorePattern } from "./capture-script.ts";
-import { EXACT_BYTES, GLUE_IDENTITY, pathBytes, sandboxGitDir } from "./layout.ts";
-import type { BaseCommit } from "./snapshot-types.ts";
-import stageScript from "./stage.sh" with { type: "text" };
+import { EXACT_BYTES, GLUE_IDENTITY, pathBytes, sandboxGitDir, UNCOMMITTED_WORK } from "./layout.ts";
+import type { BaseCommit, ObjectFormat } from "./snapshot-types.ts";
+import beginning from "./stage-begin.sh" with { type: "text" };
+import fromBundle from "./stage-bundle.sh" with { type: "text" };
+import fromFiles from "./stage-files.sh" with { type: "text" };
+import repository from "./stage-repository.sh" with { type: "text" };
 
 /** What staging needs of a sandbox; a `RuntimeSession` is one. */
 export interface StageTarget {
@@ -64,13 +67,16 @@ export async function probeSandbox(target: StageTarget, signal?: AbortSignal): P
   };
 }
 
-/** What `unpackBase` puts in place. */
-export interface Unpacking {
-  readonly base: BaseCommit;
+/** What of a snapshot the workspace's repository is made with. */
+export interface RepositoryFacts {
   readonly headRef: string | null;
-  readonly includeCommit: string | null;
   readonly included: readonly string[];
   readonly ignoreRules: string;
+}
+
+export interface Unpacking extends RepositoryFacts {
+  readonly base: BaseCommit;
+  readonly includeCommit: string | null;
   /** The bundle in the sandbox, removed afterwards; null where the objects are in glue's git directory already. */
   readonly bundle: string | null;
 }
@@ -81,31 +87,89 @@ export interface Unpacking {
  */
 export async function unpackBase(target: StageTarget, unpacking: Unpacking, signal?: AbortSignal): Promise<void> {
   const { base } = unpacking;
-  const { stdout, stderr, result } = await runScript(target, stageScript, {
+  const env = {
+    GLUE_BUNDLE: unpacking.bundle ?? "",
+    GLUE_BASE: base.commit,
+    GLUE_INCLUDE: unpacking.includeCommit ?? "",
+  };
+  const ran = await runStaging(target, { ...unpacking, ...base, middle: fromBundle, env }, signal);
+  if (ran.said("tree") !== base.tree) throw ran.failed("The tree in the sandbox is not the one sent");
+}
+
+export interface BaseMaking extends RepositoryFacts {
+  readonly objectFormat: ObjectFormat;
+  readonly head: string | null;
+  /** The file in the sandbox with the paths that belong to the base, each ended by NUL. */
+  readonly list: string;
+  /** Where the bundle of the base is written to, in the sandbox. */
+  readonly out: string;
+}
+
+/** A base that the sandbox's git made, and its bundle there. */
+export interface MadeBase {
+  readonly base: BaseCommit;
+  /** In bytes. */
+  readonly bundleSize: number;
+  /** Undefined where the sandbox cannot tell. */
+  readonly bundleSha256: string | undefined;
+}
+
+/** Makes the base out of files that are in the workspace already. `stageFailed` as with `unpackBase`. */
+export async function makeBaseInside(target: StageTarget, making: BaseMaking, signal?: AbortSignal): Promise<MadeBase> {
+  const env = {
+    GLUE_LIST: making.list,
+    GLUE_HEAD: making.head ?? "",
+    GLUE_OUT: making.out,
+    GLUE_MESSAGE: UNCOMMITTED_WORK,
+  };
+  const ran = await runStaging(target, { ...making, middle: fromFiles, env }, signal);
+  const commit = ran.said("base");
+  const tree = ran.said("tree");
+  const bundleSize = Number(ran.said("size"));
+  if (commit === undefined || tree === undefined || !(bundleSize > 0)) throw ran.failed("The sandbox made no base");
+  const parent = commit === making.head ? null : making.head;
+  const base = { commit, tree, parent, objectFormat: making.objectFormat };
+  return { base, bundleSize, bundleSha256: ran.said("sha256")?.slice(0, 64) };
+}
+
+interface Staging extends RepositoryFacts {
+  readonly objectFormat: ObjectFormat;
+  /** The part of the script between the common ones. */
+  readonly middle: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface StagingRan {
+  /** What the script said about something; undefined where it did not. */
+  said(key: string): string | undefined;
+  failed(what: string): GlueError;
+}
+
+async function runStaging(target: StageTarget, staging: Staging, signal?: AbortSignal): Promise<StagingRan> {
+  const { stdout, stderr, result } = await runScript(target, `${beginning}\n${staging.middle}\n${repository}`, {
     cwd: "/",
     env: {
       GLUE_TREE: target.paths.workspace,
       GLUE_GIT: sandboxGitDir(target.paths.private),
-      GLUE_BUNDLE: unpacking.bundle ?? "",
-      GLUE_BASE: base.commit,
-      GLUE_TIP: unpacking.headRef ?? "",
-      GLUE_INCLUDE: unpacking.includeCommit ?? "",
-      GLUE_SHA256: base.objectFormat === "sha256" ? "1" : "0",
+      GLUE_TIP: staging.headRef ?? "",
+      GLUE_SHA256: staging.objectFormat === "sha256" ? "1" : "0",
       GLUE_NAME: GLUE_IDENTITY.name,
       GLUE_EMAIL: GLUE_IDENTITY.email,
       GLUE_ATTRIBUTES: EXACT_BYTES,
+      ...staging.env,
     },
-    stdin: excludeFile(unpacking),
+    stdin: excludeFile(staging),
     ...(signal === undefined ? {} : { signal }),
   });
   const lines = stdout.split("\n");
+  const all = (key: string): string[] =>
+    lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
+  const failed = (what: string): GlueError => stageFailed(what, result, stderr);
   if (result.exitCode !== 0 || !lines.includes("end")) {
-    const why = lines.find((line) => line.startsWith("fail "))?.replace(/^fail \S+ /, "");
-    throw stageFailed(why === undefined ? "git failed in the sandbox" : `In the sandbox, ${why}`, result, stderr);
+    const why = all("fail")[0]?.replace(/^\S+ /, "");
+    throw failed(why === undefined ? "git failed in the sandbox" : `In the sandbox, ${why}`);
   }
-  if (!lines.includes(`tree ${base.tree}`))
-    throw stageFailed("The tree in the sandbox is not the one sent", result, stderr);
-  const left = lines.filter((line) => line.startsWith("left ")).map((line) => line.slice("left ".length));
+  const left = all("left");
   if (left.length > 0) {
     throw new GlueError(
       "stageFailed",
@@ -115,10 +179,11 @@ export async function unpackBase(target: StageTarget, unpacking: Unpacking, sign
       },
     );
   }
+  return { said: (key) => all(key)[0], failed };
 }
 
 /** The host's rules that do not travel in the tree, and a rule for every opted-in file, so that none is taken for new. */
-function excludeFile({ ignoreRules, included }: Unpacking): Uint8Array {
+function excludeFile({ ignoreRules, included }: RepositoryFacts): Uint8Array {
   const newline = new Uint8Array([0x0a]);
   const rules = included.flatMap((path) => [ignorePattern(pathBytes(path)), newline]);
   return concat([new TextEncoder().encode(ignoreRules), newline, ...rules]);

@@ -2,12 +2,12 @@
 import { open } from "node:fs/promises";
 import type { Progress } from "../runtimes/contract.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
-import { BOOTSTRAP_BUNDLE, SESSION_FILES, sandboxGitDir } from "./layout.ts";
+import { BOOTSTRAP_BUNDLE } from "./layout.ts";
 import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
 import type { StagedBase, StageReport, Strategy } from "./snapshot-types.ts";
 import { stageArchive } from "./stage-archive.ts";
 import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
-import { stageNotes } from "./stage-notes.ts";
+import { describeStaged } from "./stage-report.ts";
 import { probeSandbox, type SandboxTools, type StageTarget, unpackBase } from "./stage-script.ts";
 import { stageWithoutHostGit } from "./stage-without-host-git.ts";
 import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
@@ -217,46 +217,15 @@ async function unpack(run: StageRun, { taken }: ReadyTree, bundle: string | null
 }
 
 function describe(run: StageRun, ready: ReadyTree, strategy: Way, bytesSent: number): Staged {
-  const { snapshot } = ready.taken;
-  const { paths } = run.target;
-  const hasGit = strategy !== "archive";
-  const base: StagedBase = {
-    version: 1,
-    strategy,
-    base: snapshot.base,
-    head: snapshot.head,
-    headRef: snapshot.headRef,
-    dirty: snapshot.dirty,
-    converted: snapshot.converted,
-    units: snapshot.units,
-    included: snapshot.included,
-    ignoreRules: snapshot.ignoreRules,
+  return describeStaged(run, {
+    snapshot: ready.taken.snapshot,
+    base: ready.taken.snapshot.base,
     leftOut: ready.leftOut,
-    remoteUrl: snapshot.remoteUrl,
-    host: {
-      top: snapshot.top,
-      subfolder: snapshot.subfolder,
-      repository: snapshot.repository,
-      git: ready.git,
-      gitDir: snapshot.gitDir,
-    },
-    sandbox: {
-      workspace: paths.workspace,
-      cwd: snapshot.subfolder === "" ? paths.workspace : `${paths.workspace}/${snapshot.subfolder}`,
-      git: run.tools.git ?? null,
-      gitDir: hasGit ? sandboxGitDir(paths.private) : null,
-    },
-    bundle: { file: SESSION_FILES.baseBundle, size: ready.bundle.size },
-  };
-  const report: StageReport = {
+    hostGit: ready.git,
+    bundleSize: ready.bundle.size,
     strategy,
-    passedOver: run.passedOver,
-    files: snapshot.files,
     bytesSent,
-    milliseconds: Math.round(performance.now() - run.startedAt),
-    notes: stageNotes(base, bytesSent, snapshot.files),
-  };
-  return { base, report };
+  });
 }
 
 /** A size for people; a megabyte is a million bytes. */

@@ -1,0 +1,39 @@
+# The beginning of every staging script; stage-script.ts says which parts make one. POSIX sh with git and the small tools.
+# stdin: rules of an ignore file.
+#
+#   GLUE_TREE    the top of the workspace                    GLUE_GIT      glue's own git directory, outside of it
+#   GLUE_TIP     full name of the branch; empty: detached
+#   GLUE_SHA256  1 where the repository counts in SHA-256    GLUE_NAME, GLUE_EMAIL  the identity of commits inside
+#   GLUE_ATTRIBUTES  what keeps every byte as it is
+set -eu
+umask 022
+for glue_name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$glue_name"; done
+export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=none
+
+fail() {
+  printf 'fail %s\n' "$*"
+  exit 3
+}
+safe() {
+  git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.autocrlf=false -c gc.auto=0 -c core.logAllRefUpdates=false \
+    -c checkout.workers=0 -c advice.detachedHead=false "$@"
+}
+own() { safe --git-dir="$GLUE_GIT" "$@"; }
+inside() { safe --git-dir="$GLUE_TREE/.git" --work-tree="$GLUE_TREE" "$@"; }
+make() {
+  if [ "$GLUE_SHA256" = 1 ]; then safe init -q --template= --object-format=sha256 "$@"; else safe init -q --template= "$@"; fi
+}
+
+mkdir -p "$GLUE_TREE" "$GLUE_GIT"
+chmod 700 "$GLUE_GIT"
+[ ! -e "$GLUE_TREE/.git" ] || fail notEmpty there is a .git already
+# Set by a part that finds the files in the workspace already, with glue's own index made from them.
+in_place=0
+rules=$GLUE_GIT/glue-ignore
+cat >"$rules"
+
+# --- glue's own git directory: holds the base whatever becomes of the workspace ---
+[ -e "$GLUE_GIT/HEAD" ] || make --bare "$GLUE_GIT"
+mkdir -p "$GLUE_GIT/info"
+printf '%s' "$GLUE_ATTRIBUTES" >"$GLUE_GIT/info/attributes"
+cp "$rules" "$GLUE_GIT/info/exclude"
