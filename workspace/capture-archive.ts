@@ -24,6 +24,8 @@ interface Found {
 }
 
 interface Pass {
+  /** Of all kinds; a tree has at least its top. */
+  readonly entries: number;
   readonly files: ReadonlyMap<string, Found>;
   readonly warnings: readonly string[];
 }
@@ -66,7 +68,19 @@ export async function readArchive(
   }
 }
 
-const TAR = 'cd "$GLUE_TREE" && exec tar -cf - -X /dev/stdin .';
+/** The excludes go through a file: stdin may be a socket, which cannot be opened by a name. busybox may have no excludes at all. */
+const TAR = `
+cd "$GLUE_TREE" || exit 9
+list=\${TMPDIR:-/tmp}/.glue-excludes.$$
+trap 'rm -f "$list"' EXIT
+cat >"$list" || exit 9
+if [ -s "$list" ] && tar -cf - -X "$list" "$list" >/dev/null 2>&1; then tar -cf - -X "$list" .; else tar -cf - .; fi`;
+
+/** GNU tar's words for files that changed or vanished meanwhile (then it ends with 1): the next pass sees to those. */
+const MOVED = /file changed as we read it|File removed before we read it|File shrank by/;
+
+/** What tar says of things that are no files, and of names that it stores without their beginning. */
+const HARMLESS = /socket ignored|unknown file type|Removing leading|removing leading|Exiting with failure status/;
 
 /** One archive, read into the store. */
 async function onePass(
@@ -89,12 +103,11 @@ async function onePass(
   const pass = await importTar(running.stdout, store, scratch);
   const [said, result] = [await stderr, await running.wait()];
   if (result.outcome === "cancelled") throw new GlueError("cancelled", "The capture was interrupted.");
-  // 1 is GNU tar's word for files that changed or vanished meanwhile: the next pass sees to that.
-  const failed = said
-    .split("\n")
-    .filter((line) => /Permission denied|Cannot (open|read|stat)|can't open|I\/O error/i.test(line));
-  if (failed.length > 0 || result.exitCode > 1) {
-    const why = failed.length > 0 ? failed.slice(0, 5).join("; ") : `tar ended with ${result.exitCode}: ${said.trim()}`;
+  // Whatever is not known to be harmless is a failure: a file that is missing from the archive would become a deletion.
+  const bad = said.split("\n").filter((line) => line !== "" && !MOVED.test(line) && !HARMLESS.test(line));
+  const moved = result.exitCode === 1 && MOVED.test(said);
+  if (bad.length > 0 || (result.exitCode !== 0 && !moved) || pass.entries === 0) {
+    const why = bad.length > 0 ? bad.slice(0, 5).join("; ") : `tar ended with ${result.exitCode}`;
     throw new GlueError("captureFailed", `The files in the sandbox cannot all be read: ${why}.`, {
       hint: "Make them readable inside (or delete them there, if that is meant), then capture again.",
     });
@@ -113,8 +126,10 @@ async function importTar(tar: ByteStream, store: ChangeStore, scratch: string): 
   const byPath = new Map<string, number>();
   const warnings: string[] = [];
   let hidden = false;
+  let count = 0;
   async function* language(): AsyncGenerator<Uint8Array> {
     for await (const entry of readTar(tar)) {
+      count += 1;
       const path = Buffer.from(entry.path).toString("latin1");
       if (/(^|\/)\.git(\/|$)/i.test(path)) {
         hidden = true;
@@ -145,7 +160,7 @@ async function importTar(tar: ByteStream, store: ChangeStore, scratch: string): 
     if (id === undefined) throw new GlueError("captureFailed", `git did not take ${path}.`);
     files.set(path, { mode, id, size });
   }
-  return { files, warnings };
+  return { entries: count, files, warnings };
 }
 
 async function* blob(entry: TarEntry, mark: number): AsyncGenerator<Uint8Array> {
