@@ -1,3 +1,4 @@
+import { createConsola, LogLevels } from "consola/core";
 import type { ProgressEvent } from "../runtimes/contract.ts";
 import { isGlueError } from "../spec/glue-error.ts";
 import { createProgress } from "./progress.ts";
@@ -90,6 +91,13 @@ export function createIo(settings: IoSettings = {}): Io {
     return `\x1b[${on}m${text}\x1b[${off}m`;
   };
 
+  // The core only: consola's own reporters touch process.stdout, which costs more than all the rest of a short command.
+  const log = createConsola({
+    level: quiet ? LogLevels.warn : verbose ? LogLevels.debug : LogLevels.info,
+    reporters: [{ log: ({ args }) => line(args.join(" ")) }],
+    throttle: 0,
+  });
+
   return {
     json,
     quiet,
@@ -108,14 +116,10 @@ export function createIo(settings: IoSettings = {}): Io {
     outJson(value) {
       this.out(`${JSON.stringify(value)}\n`);
     },
-    err: line,
-    warn: (text) => line(`${paint(2, "yellow", "warning:")} ${text}`),
-    notice: (text) => {
-      if (!quiet) line(text);
-    },
-    detail: (text) => {
-      if (verbose) line(paint(2, "dim", text));
-    },
+    err: (text) => log.error(text),
+    warn: (text) => log.warn(`${paint(2, "yellow", "warning:")} ${text}`),
+    notice: (text) => log.info(text),
+    detail: (text) => log.debug(paint(2, "dim", text)),
     width: (fd) => terminal.size(fd)?.columns ?? 80,
     paint,
     progress: (event) => {

@@ -18,7 +18,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     const { command } = target;
     relays = command.relays === true;
-    const { values, help } = parse(command, target.argv);
+    const { values, help } = await parse(command, target.argv);
     if (help) {
       const { helpOnCommand } = await import("./help.ts");
       io.out(helpOnCommand(command, io));

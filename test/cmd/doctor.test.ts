@@ -26,7 +26,7 @@ async function doctor(argv: readonly string[], env: Record<string, string> = {})
       ...env,
     },
   });
-  const status = await command.run(parse(command, ["--json", ...argv]).values as never, io);
+  const status = await command.run((await parse(command, ["--json", ...argv])).values as never, io);
   const report = JSON.parse(io.terminal.text(1)) as Report;
   expectSchema(report, "doctor");
   return { status, report };
@@ -66,7 +66,7 @@ describe("doctor", () => {
         DAYTONA_API_BASE_URL: "http://127.0.0.1:9",
       },
     });
-    await command.run(parse(command, ["-r", "daytona"]).values as never, io);
+    await command.run((await parse(command, ["-r", "daytona"])).values as never, io);
     expect(io.terminal.text(1)).toContain("daytona.api_key is set");
     expect(io.terminal.text(1)).not.toContain("0123456789");
   });

@@ -22,7 +22,7 @@ async function run(argv: readonly string[], input?: Uint8Array[], env: Record<st
         },
       });
   }
-  const status = await command.run(parse(command, ["--json", ...argv]).values as never, io);
+  const status = await command.run((await parse(command, ["--json", ...argv])).values as never, io);
   const lines = io.terminal
     .text(1)
     .split("\n")
