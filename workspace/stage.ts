@@ -9,7 +9,6 @@ import { stageArchive } from "./stage-archive.ts";
 import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
 import { describeStaged } from "./stage-report.ts";
 import { probeSandbox, type SandboxTools, type StageTarget, unpackBase } from "./stage-script.ts";
-import { stageWithoutHostGit } from "./stage-without-host-git.ts";
 import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
 
 export type { StageTarget } from "./stage-script.ts";
@@ -58,7 +57,10 @@ export async function stageTree(
   const run: StageRun = { target, options, tools, passedOver: [], startedAt };
   const resumed = await options.resume?.(target, tools);
   if (resumed !== undefined) return resumed;
-  if (ready === undefined) return await stageWithoutHostGit(run, prepared);
+  if (ready === undefined) {
+    const { stageWithoutHostGit } = await import("./stage-without-host-git.ts");
+    return await stageWithoutHostGit(run, prepared);
+  }
   const saved = saveBundle(ready);
   const [staged] = await Promise.all([stageReady(run, ready), saved]);
   return staged;
