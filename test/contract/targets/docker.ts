@@ -1,0 +1,36 @@
+import { IMAGES, type Need } from "../../support/needs.ts";
+import type { ContractTarget, StartedTarget } from "../target.ts";
+
+async function docker(...words: string[]): Promise<string> {
+  const child = Bun.spawn(["docker", ...words], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw new Error(`docker ${words.join(" ")} failed`);
+  return text.trim();
+}
+
+async function start(image: keyof typeof IMAGES): Promise<StartedTarget> {
+  const version = await docker("version", "--format", "{{.Server.Version}}");
+  const gateway = await docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}");
+  return {
+    against: `Docker Engine ${version}, ${IMAGES[image]}`,
+    set: { "docker.image": IMAGES[image] },
+    env: process.env.DOCKER_HOST === undefined ? {} : { DOCKER_HOST: process.env.DOCKER_HOST },
+    mode: "direct",
+    ...(gateway === "" ? {} : { hostAddress: gateway }),
+    unprivileged: { "docker.user": "65534:65534" },
+    stop: async () => undefined,
+  };
+}
+
+const on = (image: keyof typeof IMAGES, depth: "whole" | "basics"): ContractTarget => ({
+  id: `docker-${image}`,
+  runtime: "docker",
+  label: `docker, ${IMAGES[image]}`,
+  needs: [`image:${image}` satisfies Need],
+  depth,
+  start: () => start(image),
+});
+
+export const dockerDebian = on("debian-git", "whole");
+export const dockerBusybox = on("busybox", "whole");
+export const dockerPlain = on("debian-nogit", "basics");
