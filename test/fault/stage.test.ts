@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { sh } from "../workspace/hand-stage.ts";
 import { repositoryPrint } from "../workspace/proof.ts";
 import { expectExact, makeCase, take } from "../workspace/snapshot-case.ts";
 
@@ -37,6 +38,7 @@ test(`SIGKILL at ${KILLS} moments of snapshot and staging: the repository is int
     if (/^[0-9a-f]{40}\n$/.test(said)) whole++;
     expect(repositoryPrint(of.user)).toBe(before);
     expectExact(of, await take(of));
+    sh(of.root, `rm -rf killed-${kill} box-${kill} session-*`);
   }
   expect(whole).toBeGreaterThan(0);
   expect(whole).toBeLessThan(KILLS);
