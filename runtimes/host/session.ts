@@ -48,7 +48,8 @@ export class HostSession implements RuntimeSession {
       shellMode: options["shell.mode"],
       started: (pid) => this.#leaders.add(pid),
     });
-    this.paths = { workspace: places.workspace, private: places.private, tmp: process.env.TMPDIR || "/tmp" };
+    // Not the machine's own: sessions that are staged at the same time would write the same file there.
+    this.paths = { workspace: places.workspace, private: places.private, tmp: `${places.private}/tmp` };
   }
 
   async killAll(): Promise<void> {
