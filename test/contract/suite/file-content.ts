@@ -15,7 +15,7 @@ export function fileContent(bench: Bench): void {
       await session.workspace.write("content/bytes", all);
       await session.workspace.write("content/empty", new Uint8Array());
       const ended = await run({ argv: ["sh", "-c", "cat content/text; cat content/bytes >&2; wc -c <content/empty"] });
-      expect(ended.out.replace(/ +/, "")).toBe("line\nno newline0\n");
+      expect(ended.out.replace(/ +0\n$/, "0\n")).toBe("line\nno newline0\n");
       expect(Buffer.from(ended.stderr).equals(all)).toBe(true);
     },
   );
@@ -97,12 +97,9 @@ export function fileContent(bench: Bench): void {
       await session.workspace.write("whole/file", text("old"));
       for (const size of [5, 500]) {
         const stream = new Blob([new Uint8Array(50)]).stream();
-        expect(session.workspace.upload("whole/file", stream, { size })).rejects.toMatchObject({
+        await expect(session.workspace.upload("whole/file", stream, { size })).rejects.toMatchObject({
           code: "transferFailed",
         });
-        await session.workspace
-          .upload("whole/file", new Blob([new Uint8Array(50)]).stream(), { size })
-          .catch(() => undefined);
         expect(await session.workspace.read("whole/file")).toEqual(text("old"));
       }
       expect((await session.workspace.list("whole")).length).toBe(1);

@@ -42,10 +42,10 @@ export function killing(bench: Bench): void {
     const running = await start({ argv: ["sh", "-c", tree(seconds)] });
     const reader = running.stdout.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("before\n");
-    reader.releaseLock();
     await running.kill();
     expect(await processes(seconds)).toBe(0);
-    expect((await finish(running)).outcome).toBe("cancelled");
+    expect((await running.wait()).outcome).toBe("cancelled");
+    expect((await reader.read()).done).toBe(true);
   });
 
   shows("so does one whose signal is aborted, at any moment", async ({ start, processes }) => {
@@ -60,7 +60,9 @@ export function killing(bench: Bench): void {
         expect(error).toMatchObject({ code: "cancelled" });
       }
     }
-    expect(start({ argv: ["true"] }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "cancelled" });
+    await expect(start({ argv: ["true"] }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "cancelled",
+    });
     await until(async () => (await processes(seconds)) === 0, 3000);
   });
 

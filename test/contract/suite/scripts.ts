@@ -67,7 +67,7 @@ echo not reached`;
     async ({ run, start }) => {
       const long = "x".repeat(120_000);
       expect((await run({ argv: ["sh", "-c", "printf %s ${#1}", "sh", long] })).out).toBe("120000");
-      expect(start({ argv: ["true", "x".repeat(140_000)] })).rejects.toMatchObject({ code: "argumentTooLong" });
+      await expect(start({ argv: ["true", "x".repeat(140_000)] })).rejects.toMatchObject({ code: "argumentTooLong" });
     },
   );
 }

@@ -13,7 +13,7 @@ export function withoutShell(bench: Bench): void {
         Bun.spawnSync(["docker", "ps", "-aq", "--filter", `ancestor=${IMAGES.nosh}`]).stdout.toString();
       const before = containers();
       const opening = bench.open({ "docker.image": IMAGES.nosh });
-      expect(opening).rejects.toMatchObject({ code: "sandboxUnusable" });
+      await expect(opening).rejects.toMatchObject({ code: "sandboxUnusable" });
       const error = await opening.then(
         () => undefined,
         (failure: unknown) => failure,

@@ -33,7 +33,7 @@ describe("the argv of a command", () => {
   });
 
   test("a script with a NUL character is refused", async () => {
-    expect(commandArgv({ script: "a\0b" }, "sh", unstaged)).rejects.toMatchObject({ code: "optionInvalid" });
+    await expect(commandArgv({ script: "a\0b" }, "sh", unstaged)).rejects.toMatchObject({ code: "optionInvalid" });
   });
 });
 
