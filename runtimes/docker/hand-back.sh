@@ -7,11 +7,26 @@
 own=$1 since=$2 folders=$3
 shift 3
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Without them the container was never set up, and nothing of the user's ran in it.
+[ -e "$own/facts" ] || exit 0
 read -r uid gid main <"$own/facts" || exit 1
 to=$(stat -c %u:%g -- "$1") || exit 1
 [ "${to%%:*}" != "$uid" ] || exit 0
-export LC_ALL=C to since
-sh "$own/launch.sh" killall 2000 "$main" || exit 1
+export LC_ALL=C own since
+
+# The process that keeps the container up has another number after a restart: it is the init's oldest child.
+if [ "$main" != 1 ]; then
+  main= oldest=
+  for dir in /proc/[0-9]*; do
+    read -r line 2>/dev/null <"$dir/stat" || continue
+    pid=${dir#/proc/}
+    rest=${line##*) }
+    case $rest in ?" 1 "*) ;; *) continue ;; esac
+    start=$(IFS=' ' && set -f && set -- $rest && echo "${20}")
+    if [ -z "$oldest" ] || [ "$start" -lt "$oldest" ]; then main=$pid oldest=$start; fi
+  done
+fi
+sh "$own/launch.sh" killall 2000 "$main" "$$" || exit 1
 
 # Turns the words behind the folders into find's own: -path X -prune -o.
 count=$#
@@ -30,24 +45,20 @@ while [ "$count" -gt 0 ]; do
   fi
 done
 
+# Every list is walked once: a tree may hold a hundred thousand files.
 find "$@" -user "$uid" -exec sh -c '
+  stat -c %Z -- "$@" >"$own/times" 2>/dev/null
   # A line for each name, in their order: names may hold anything, so they are not in it. With fewer lines somebody took a file
   # away in between: then one by one.
-  times=$(stat -c %Z -- "$@" 2>/dev/null)
-  count=0
-  for time in $times; do count=$((count + 1)); done
-  if [ "$count" -ne "$#" ]; then
-    code=0
+  if [ "$(wc -l <"$own/times")" -eq "$#" ]; then
+    for file do
+      read -r time <&3
+      [ "$time" -lt "$since" ] || printf "%s\0" "$file"
+    done 3<"$own/times"
+  else
     for file do
       time=$(stat -c %Z -- "$file" 2>/dev/null) || continue
-      [ "$time" -lt "$since" ] || chown -h "$to" -- "$file" || code=1
+      [ "$time" -lt "$since" ] || printf "%s\0" "$file"
     done
-    exit $code
   fi
-  for time in $times; do
-    file=$1
-    shift
-    [ "$time" -lt "$since" ] || set -- "$@" "$file"
-  done
-  [ "$#" -eq 0 ] || chown -h "$to" -- "$@"
-' sh {} +
+' sh {} + | xargs -0 -r chown -h "$to" --
