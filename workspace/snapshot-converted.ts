@@ -5,8 +5,7 @@
 import { splitNul } from "./bytes.ts";
 import { git } from "./git.ts";
 import { pathText } from "./layout.ts";
-import { type Change, gitForms, type Side } from "./snapshot-forms.ts";
-import type { UserRepository } from "./snapshot-repository.ts";
+import { type Change, type FormsPlace, gitForms, type Side } from "./snapshot-forms.ts";
 import type { Store } from "./snapshot-store.ts";
 import type { TrackedEntry } from "./snapshot-tracked.ts";
 import type { ConvertedPath } from "./snapshot-types.ts";
@@ -19,11 +18,11 @@ export interface Comparison {
 
 /** Compares the raw tree with HEAD's and sorts real changes from converted content. */
 export async function compareWithHead(
-  store: Store,
-  repository: UserRepository,
+  place: FormsPlace,
   rawTree: string,
   missing: readonly TrackedEntry[],
 ): Promise<Comparison> {
+  const { store, repository } = place;
   if (rawTree === repository.headTree) return { converted: [], dirty: false };
   const changes = await changesSince(store, repository.headTree, rawTree);
   const absent = new Map(missing.map((entry) => [key(entry.path), entry]));
@@ -39,7 +38,7 @@ export async function compareWithHead(
     } else if (change.raw === null) dirty = true;
     else present.push(change);
   }
-  const forms = await gitForms(store, repository, present);
+  const forms = await gitForms(place, present);
   for (const change of present) {
     const form = forms.get(key(change.path));
     if (form === undefined) {

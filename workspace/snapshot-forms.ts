@@ -10,6 +10,7 @@ import { isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
 import { type GitOptions, git } from "./git.ts";
 import { lstatIfThere, pathBelow } from "./host-file.ts";
+import type { PrivateIndex } from "./snapshot-index.ts";
 import type { UserRepository } from "./snapshot-repository.ts";
 import { type Store, scratchPath } from "./snapshot-store.ts";
 import { nulList } from "./snapshot-tracked.ts";
@@ -29,14 +30,18 @@ export interface GitForm {
   readonly git: Side;
 }
 
+/** Where the forms are worked out. `index` holds what is on disk. */
+export interface FormsPlace {
+  readonly store: Store;
+  readonly index: PrivateIndex;
+  readonly repository: UserRepository;
+}
+
 /** The forms of those paths that are converted, by path with its bytes as characters. All of `changes` are on disk. */
-export async function gitForms(
-  store: Store,
-  repository: UserRepository,
-  changes: readonly Change[],
-): Promise<Map<string, GitForm>> {
+export async function gitForms(place: FormsPlace, changes: readonly Change[]): Promise<Map<string, GitForm>> {
+  const { store, repository } = place;
   const forms = new Map<string, GitForm>();
-  if (changes.length === 0 || !(await mayConvert(store, repository))) return forms;
+  if (changes.length === 0 || !(await mayConvert(place))) return forms;
   const attributes = await readAttributes(repository, changes);
   const filtered = changes.filter((change) => whyOf(change, attributes, repository) === "filter");
   const builtIn = changes.filter((change) => !["filter", undefined].includes(whyOf(change, attributes, repository)));
@@ -58,10 +63,10 @@ function key(path: Uint8Array): string {
 }
 
 /** Whether anything at all asks git to convert; most repositories end here. */
-async function mayConvert(store: Store, repository: UserRepository): Promise<boolean> {
+async function mayConvert({ index, repository }: FormsPlace): Promise<boolean> {
   if (repository.config.has("core.autocrlf") && !isFalse(repository.config.get("core.autocrlf"))) return true;
   if (attributeFiles(repository).some((file) => existsSync(file))) return true;
-  const { stdout } = await git(["ls-files", "-z", "--", ":(glob)**/.gitattributes"], store.options);
+  const { stdout } = await git(["ls-files", "-z", "--", ":(glob)**/.gitattributes"], index.options);
   return stdout.length > 0;
 }
 

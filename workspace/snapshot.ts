@@ -58,10 +58,11 @@ export async function takeSnapshot(tree: HostTree, options: SnapshotOptions): Pr
     const filled = await fillIndex(index, tree.top, await checkedOut(tree.top, tracked, options.hostEnv));
     const [rawTree, included] = await Promise.all([writeTree(index), includeIgnored(store, index, tree.top)]);
     const found: Found = { tree, store, repository, tracked, filled, included, rawTree, files: countEntries(index) };
-    const leftOut = startLeftOut(found, index);
+    const described = describe(found, index, options);
+    const leftOut = startLeftOut(found, index, described);
     // It is awaited later, after the bundle; until then a failure is nobody's yet.
     leftOut.catch(() => undefined);
-    return { snapshot: await describe(found, options), store, repository, leftOut };
+    return { snapshot: await described, store, repository, leftOut };
   } catch (error) {
     dropIndex(index);
     throw error;
@@ -96,8 +97,8 @@ function checkedOut(top: string, tracked: Tracked, hostEnv: HostEnv | undefined)
   );
 }
 
-/** The leftovers are looked for while others go on; only then the index becomes the next session's stat cache. */
-async function startLeftOut(found: Found, index: PrivateIndex): Promise<LeftOut> {
+/** The leftovers are looked for while others go on; when nobody reads the index any more, it becomes the next session's stat cache. */
+async function startLeftOut(found: Found, index: PrivateIndex, described: Promise<unknown>): Promise<LeftOut> {
   try {
     const left = await findLeftOut({
       top: found.tree.top,
@@ -107,6 +108,7 @@ async function startLeftOut(found: Found, index: PrivateIndex): Promise<LeftOut>
       missing: found.tracked.missing.map(({ path }) => path),
       nested: [...found.filled.embedded, ...found.tracked.gitlinks.map(({ path }) => path)],
     });
+    await described;
     await keepIndex(found.store, index, found.tracked.gitlinks);
     return left;
   } finally {
@@ -114,12 +116,16 @@ async function startLeftOut(found: Found, index: PrivateIndex): Promise<LeftOut>
   }
 }
 
-async function describe(found: Found, options: SnapshotOptions): Promise<TakenSnapshot["snapshot"]> {
+async function describe(
+  found: Found,
+  index: PrivateIndex,
+  options: SnapshotOptions,
+): Promise<TakenSnapshot["snapshot"]> {
   const { tree, store, repository, tracked, filled, included, rawTree } = found;
   const [comparison, units, base] = await Promise.all([
     repository === undefined
       ? { converted: [], dirty: found.files > 0 }
-      : compareWithHead(store, repository, rawTree, tracked.missing),
+      : compareWithHead({ store, index, repository }, rawTree, tracked.missing),
     findUnits(tree.top, tracked.gitlinks, filled.embedded, options.hostEnv),
     makeBase(store, repository, rawTree),
   ]);

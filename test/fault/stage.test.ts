@@ -2,8 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { sh } from "../workspace/hand-stage.ts";
-import { repositoryPrint } from "../workspace/proof.ts";
-import { expectExact, makeCase, take } from "../workspace/snapshot-case.ts";
+import { expectExact, makeCase, print, take } from "../workspace/snapshot-case.ts";
 
 /** How many times; more for a long run. */
 const KILLS = Number(process.env.GLUE_TEST_KILLS ?? 12);
@@ -17,7 +16,7 @@ test(`SIGKILL at ${KILLS} moments of snapshot and staging: the repository is int
   for (let kill = 0; kill < KILLS; kill++) {
     // Something is new each time, so that no snapshot is answered from the one before.
     of.here(`echo ${kill} >>d/1; head -c 100000 /dev/urandom >new-${kill}`);
-    const before = repositoryPrint(of.user);
+    const before = print(of.user);
     const sessionDir = join(of.root, `killed-${kill}`);
     mkdirSync(sessionDir);
     // A cap makes every second one go in pieces.
@@ -36,7 +35,7 @@ test(`SIGKILL at ${KILLS} moments of snapshot and staging: the repository is int
     clearTimeout(timer);
     if (kill === 0) longest = performance.now() - startedAt;
     if (/^[0-9a-f]{40}\n$/.test(said)) whole++;
-    expect(repositoryPrint(of.user)).toBe(before);
+    expect(print(of.user)).toBe(before);
     expectExact(of, await take(of));
     sh(of.root, `rm -rf killed-${kill} box-${kill} session-*`);
   }

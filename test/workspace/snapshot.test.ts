@@ -393,7 +393,7 @@ describe(".worktreeinclude", () => {
 test("no hook, filter or monitor of the repository or the user runs", async () => {
   const state = makeCase(`${COMMITTED}
     mkdir "$HOME/hooks"; for hook in pre-commit post-index-change reference-transaction post-checkout fsmonitor-watchman; do printf '#!/bin/sh\\ntouch %s/ran\\n' "$HOME" >"$HOME/hooks/$hook"; chmod +x "$HOME/hooks/$hook"; done
-    cp "$HOME"/hooks/* .git/hooks/
+    mkdir .git/hooks; cp "$HOME"/hooks/* .git/hooks/
     git config --global core.hooksPath "$HOME/hooks"; git config core.fsmonitor "$HOME/hooks/fsmonitor-watchman"
     git config --global filter.x.clean "touch $HOME/ran; cat"; git config --global filter.x.required true; echo '* filter=x' >.git/info/attributes
     git config --global diff.external "touch $HOME/ran"; git config --global core.pager "touch $HOME/ran"; rm -f "$HOME/ran"; echo x >>a.txt; echo y >y`);
@@ -423,7 +423,7 @@ test("four sessions on one tree at once do not disturb each other, while the tre
     for (const taken of all) expectExact(state, taken);
     expect(new Set(all.map(({ taken }) => taken.snapshot.base.tree)).size).toBe(1);
   }
-});
+}, 30_000);
 
 test("a broken or foreign cache is made anew", async () => {
   const state = makeCase(COMMITTED);
