@@ -3,7 +3,7 @@ import { describe, expect } from "bun:test";
 import { realpathSync, rmSync } from "node:fs";
 import { type Home, openHome } from "../../session/home.ts";
 import { sessionIds } from "../../session/store.ts";
-import { glue, startGlue, until } from "../support/glue.ts";
+import { glue, REAL_ENGINE, startGlue, until } from "../support/glue.ts";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { engineWithFaults, type Fault } from "./engine-proxy.ts";
@@ -31,6 +31,7 @@ const newHome = () => openHome({ GLUE_HOME: tempDir() });
 async function orphan(home: Home, cwd: string, ...args: string[]): Promise<string> {
   const child = startGlue(home, ["run", ...DOCKER, ...args, "-c", "echo made inside > made; echo ready; sleep 300"], {
     cwd,
+    env: REAL_ENGINE,
   });
   const reader = child.stdout.getReader();
   await reader.read();
@@ -51,7 +52,7 @@ async function prune(
   id: string;
 }> {
   const id = sessionIds(home).at(-1) ?? "";
-  const env: Record<string, string> = engine === undefined ? {} : { DOCKER_HOST: engine.host };
+  const env = engine === undefined ? REAL_ENGINE : { DOCKER_HOST: engine.host };
   const { code, stdout, stderr } = await glue(home, ["prune", "--json"], { cwd, env });
   const { items, unasked } = JSON.parse(stdout);
   return { code, stderr, unasked, id, item: items.find((item: Item) => item.session === id) };
@@ -108,7 +109,7 @@ describe("containers whose record is not in this home", () => {
       const [gone, home, cwd] = [newHome(), newHome(), realpathSync(tempDir())];
       const id = await orphan(gone, cwd);
       rmSync(gone.root, { recursive: true });
-      const { stdout } = await glue(home, ["prune", "--json"], { cwd });
+      const { stdout } = await glue(home, ["prune", "--json"], { cwd, env: REAL_ENGINE });
       expect(JSON.parse(stdout).items.find((item: Item) => item.session === id)).toMatchObject({ outcome: "released" });
       expect(leftovers("docker", id)).toEqual([]);
     },
@@ -121,13 +122,13 @@ describe("containers whose record is not in this home", () => {
     async () => {
       const [other, home, cwd] = [newHome(), newHome(), realpathSync(tempDir())];
       const id = await orphan(other, cwd, "--copy");
-      const { stdout } = await glue(home, ["prune", "--json"], { cwd });
+      const { stdout } = await glue(home, ["prune", "--json"], { cwd, env: REAL_ENGINE });
       expect(JSON.parse(stdout).items.find((item: Item) => item.session === id)).toMatchObject({ outcome: "unknown" });
       expect(leftovers("docker", id)).toHaveLength(1);
       const saved = await prune(other, cwd);
       expect(saved.item).toMatchObject({ outcome: "released", captured: true });
       expect(leftovers("docker", id)).toEqual([]);
-      const shown = await glue(other, ["session", "diff", id], { cwd });
+      const shown = await glue(other, ["session", "diff", id], { cwd, env: REAL_ENGINE });
       expect(shown.stdout).toContain("+made inside");
     },
     60_000,
@@ -163,7 +164,7 @@ testNeeding(
     Bun.spawnSync(["docker", "rm", "-f", `glue-${id}`]);
     const { item } = await prune(home, cwd);
     expect(item?.why).toContain("no longer exists");
-    const { stdout } = await glue(home, ["session", "list", "--all", "--json"], { cwd });
+    const { stdout } = await glue(home, ["session", "list", "--all", "--json"], { cwd, env: REAL_ENGINE });
     expect(JSON.parse(stdout).sessions).toEqual([expect.objectContaining({ id, state: "lost" })]);
   },
   60_000,

@@ -13,13 +13,18 @@ export interface GlueOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const NO_ENGINE = { DOCKER_HOST: "unix:///nonexistent/engine.sock" };
+
 const MAIN = join(import.meta.dir, "../../cmd/main.ts");
 
-/** Starts a glue of its own, with nothing of this machine's configuration and no variables but those given. */
+/** The engine of this machine, for tests that are about containers; without it a glue under test finds none listening. */
+export const REAL_ENGINE = { DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
+
+/** Starts a glue of its own, with nothing of this machine's configuration, no engine, and no variables but those given. */
 export function startGlue(home: Home, args: readonly string[], { cwd, env = {} }: GlueOptions) {
   return Bun.spawn([process.execPath, MAIN, ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? "", HOME: join(home.root, "nobody"), GLUE_HOME: home.root, ...env },
+    env: { PATH: process.env.PATH ?? "", HOME: join(home.root, "nobody"), GLUE_HOME: home.root, ...NO_ENGINE, ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
