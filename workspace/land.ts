@@ -1,4 +1,6 @@
 /** Puts a captured change into a repository as a branch: exactly, or not at all. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join, resolve as resolvePath } from "node:path";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import {
   BORDER,
@@ -127,53 +129,68 @@ async function resolve(options: GitOptions, revision: string): Promise<string | 
   return id === "" ? undefined : id;
 }
 
-/** Copies what the target lacks into its own object store; nothing is borrowed, so nothing can vanish under it. */
+/**
+ * Copies what the target lacks into its own object store; nothing is borrowed, so nothing can vanish under it. It is proven whole and
+ * sound outside of it first, so that a refusal leaves no trace there.
+ */
 async function bringObjects(store: ChangeStore, commit: string, target: GitOptions): Promise<void> {
-  if ((await resolve(target, `${commit}^{commit}`)) !== undefined && (await isJoined(target, commit))) return;
+  if (await isJoined(target, commit)) return;
   const known = await knownStart(store, target);
-  const seeing: GitOptions = {
-    ...target,
-    env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(`${store.gitDir}/objects`) },
-    stdin: `${[commit, ...known.map((id) => `^${id}`)].join("\n")}\n`,
-  };
-  const pack = gitStream(["pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q"], seeing);
-  const [indexed] = await Promise.allSettled([
-    git(["index-pack", "--stdin", "--fix-thin", "--strict"], { ...target, stdin: pack.stdout }),
-    pack.done,
-  ]);
-  await pack.done;
-  if (indexed.status === "rejected") throw refusedObjects(indexed.reason);
-  if (!(await isJoined(target, commit))) {
-    throw new GlueError(
-      "landRefused",
-      "The history of the change is not whole: it was fetched shallow inside the sandbox.",
-      {
-        hint: "Fetch the missing history here first, or export the patch.",
-      },
-    );
+  const quarantine = join(store.gitDir, `quarantine-${Bun.randomUUIDv7()}`);
+  mkdirSync(join(quarantine, "pack"), { recursive: true });
+  try {
+    const objects = await objectFolder(target);
+    const pack = gitStream(["pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q"], {
+      ...target,
+      env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(join(store.gitDir, "objects")) },
+      stdin: `${[commit, ...known.map((id) => `^${id}`)].join("\n")}\n`,
+    });
+    const aside = { GIT_OBJECT_DIRECTORY: quarantine, GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(objects) };
+    const apart: GitOptions = { ...target, env: aside };
+    const indexing = git(["index-pack", "--stdin", "--fix-thin", "--strict"], { ...apart, stdin: pack.stdout });
+    const [indexed] = await Promise.allSettled([indexing, pack.done]);
+    await pack.done;
+    if (indexed.status === "rejected") throw refusedObjects(indexed.reason);
+    if (!(await isJoined(apart, commit))) {
+      throw new GlueError(
+        "landRefused",
+        "The history of the change is not whole: it was fetched shallow inside the sandbox.",
+        {
+          hint: "Fetch the missing history here first, or export the patch.",
+        },
+      );
+    }
+    const id = new TextDecoder().decode(indexed.value.stdout).trim().split(/\s+/).at(-1);
+    // git itself puts it there: it knows how this repository wants its files.
+    await git(["index-pack", "--stdin"], { ...target, stdin: Bun.file(join(quarantine, "pack", `pack-${id}.pack`)) });
+  } finally {
+    rmSync(quarantine, { recursive: true, force: true });
   }
 }
 
-/** Whether everything that the commit reaches is in the target, down to what its refs keep already. */
+/** Where the target keeps its objects, absolute. */
+async function objectFolder(target: GitOptions): Promise<string> {
+  return resolvePath(target.gitDir ?? "", await gitText(["rev-parse", "--git-path", "objects"], target));
+}
+
+/** Whether the commit and everything that it reaches is in the target, down to what its refs keep already. */
 async function isJoined(target: GitOptions, commit: string): Promise<boolean> {
-  const walked = await git(["rev-list", "--objects", "--quiet", commit, "--not", "--all"], {
-    ...target,
-    okExit: [0, 128],
-  });
-  return walked.exitCode === 0;
+  const args = ["rev-list", "--objects", "--quiet", commit, "--not", "--all"];
+  return (await git(args, { ...target, okExit: [0, 128] })).exitCode === 0;
 }
 
 /**
- * The commits that both sides have and that the target keeps: the base, or else the commit under it. Without either, the history of
- * the branch would have a hole, and the target would have to become a shallow repository.
+ * The commits that both sides have: the base, or else the commit under it. Without either, the history of the branch would have a
+ * hole, and the target would have to become a shallow repository. A ref need not lead to them (after an amend none does): the branch
+ * will.
  */
 async function knownStart(store: ChangeStore, target: GitOptions): Promise<string[]> {
   const { base } = store;
-  if (await isKept(target, base.commit)) return [base.commit];
+  if (await isJoined(target, base.commit)) return [base.commit];
   const raw = await gitText(["cat-file", "commit", base.commit], store.options);
   const parents = [...raw.slice(0, raw.indexOf("\n\n")).matchAll(/^parent (\S+)$/gm)].map(([, id = ""]) => id);
   for (const parent of parents) {
-    if (await isKept(target, parent)) continue;
+    if (await isJoined(target, parent)) continue;
     throw new GlueError(
       "landRefused",
       `This repository does not have commit ${parent}, which the session started from.`,
@@ -183,12 +200,6 @@ async function knownStart(store: ChangeStore, target: GitOptions): Promise<strin
     );
   }
   return parents;
-}
-
-/** Whether some ref of the target leads to the commit; then all of its history is there. */
-async function isKept(target: GitOptions, commit: string): Promise<boolean> {
-  if ((await resolve(target, `${commit}^{commit}`)) === undefined) return false;
-  return (await gitText(["rev-list", "--max-count=1", commit, "--not", "--all"], target)) === "";
 }
 
 function refusedObjects(cause: unknown): unknown {
