@@ -7,3 +7,7 @@ declare module "*.py" {
   const path: string;
   export default path;
 }
+declare module "*.pl" {
+  const text: string;
+  export default text;
+}

@@ -39,6 +39,11 @@ export interface OpenContext {
   readonly mode: "direct" | "copy";
   /** A folder of this session on the host, absolute, existing, 0700; the host runtime keeps its copy and spool in it. */
   readonly sessionDir: string;
+  /**
+   * Whether a session that holds a sandbox which several can use is proven to be over. False where nothing is proven, as for another machine's.
+   * Left out: nothing is.
+   */
+  readonly isOver?: (owner: Owner, sessionId: string) => boolean;
   readonly signal?: AbortSignal;
   readonly progress: Progress;
 }
@@ -122,6 +127,8 @@ export interface RuntimeSession {
   renew?(): Promise<void>;
   /** Lets go of connections and leaves the sandbox running. */
   detach(): Promise<void>;
+  /** Ends this use of a sandbox that is kept, so that another session can have it. Left out where nothing stands in its way: `detach` is enough. */
+  leave?(): Promise<void>;
   /** Releases the sandbox for good. Idempotent. */
   close(): Promise<void>;
 }

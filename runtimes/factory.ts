@@ -10,6 +10,7 @@ const ADAPTERS: Readonly<Partial<Record<RuntimeId, () => Promise<Adapter>>>> = {
   host: () => import("./host/index.ts"),
   daytona: () => import("./daytona/index.ts"),
   docker: () => import("./docker/index.ts"),
+  sprites: () => import("./sprites/index.ts"),
 };
 
 /** The adapter of a runtime. `runtimeNotAvailable` for one that is not part of this version. */

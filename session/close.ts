@@ -47,7 +47,7 @@ export async function closeLocked(
   }
   const kept = keepsSandbox(session.meta.runtime, session.options);
   try {
-    await (kept ? session.runtime.detach() : session.runtime.close());
+    await (kept ? leave(session) : session.runtime.close());
   } catch (error) {
     if (!isGlueError(error)) throw error;
     return { ...closedReport(session.meta), problem: error };
@@ -60,6 +60,11 @@ export async function closeLocked(
   });
   logState(session, session.folder, session.meta);
   return closedReport(session.meta);
+}
+
+/** Lets go of a sandbox that outlives its session. */
+async function leave({ runtime }: LiveSession): Promise<void> {
+  await (runtime.leave === undefined ? runtime.detach() : runtime.leave());
 }
 
 /** Stops what runs and captures the change. Returns what forbids releasing the sandbox; the session is then open again. */

@@ -4,6 +4,7 @@ import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { toReferences } from "../spec/references.ts";
 import type { Resolved } from "../spec/resolve.ts";
 import { hostTree } from "./host-tree.ts";
+import { isSessionOver } from "./is-over.ts";
 import { liveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
 import { FORMAT_VERSION, GLUE_VERSION, type SessionMeta } from "./meta.ts";
@@ -61,6 +62,7 @@ export async function openSession(request: OpenRequest): Promise<Session> {
       mode: request.mode ?? modeOf(options.runtime, options),
       sessionDir: folder.path,
       progress: around.progress,
+      isOver: (owner, id) => isSessionOver(around, owner, id),
       ...(signal === undefined ? {} : { signal }),
     };
     return await openOrFallBack({ request, around, folder, context, options });

@@ -21,6 +21,8 @@ export type ErrorCode =
   | "sandboxUnusable"
   | "sandboxCreateFailed"
   | "sandboxGone"
+  | "sandboxBusy"
+  | "workspaceDirty"
   | "outcomeUnknown"
   | "mountMismatch"
   | "notSupported"
@@ -86,6 +88,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   sandboxUnusable: {"exit":125,"what":"The image cannot be used as a sandbox.","why":"It lacks sh, cat, mkdir, kill or tar.","todo":"Use an image that has them."},
   sandboxCreateFailed: {"exit":125,"what":"The sandbox could not be created.","why":"The runtime said why in the message.","todo":"Correct what it names."},
   sandboxGone: {"exit":125,"what":"The sandbox no longer exists.","why":"It was stopped, removed or reached its deadline.","todo":"Start a new session; session recover brings back what was saved."},
+  sandboxBusy: {"exit":125,"what":"Another session uses the sandbox.","why":"A named sandbox serves one session at a time.","todo":"Close the session named in the message."},
+  workspaceDirty: {"exit":125,"what":"The sandbox holds work that no commit holds.","why":"An earlier session left it in the workspace.","todo":"Commit it inside the sandbox, or delete the sandbox."},
   outcomeUnknown: {"exit":125,"what":"It is unknown whether the command ran or how it ended.","why":"The connection or the sandbox was lost in the middle.","todo":"Look in the sandbox before repeating it."},
   mountMismatch: {"exit":125,"what":"The sandbox does not see this folder.","why":"The engine runs on another machine or a virtual machine does not share it.","todo":"Use --copy."},
   notSupported: {"exit":125,"what":"The runtime cannot do this.","why":"Its service has no way to.","todo":"Choose another runtime; glue capabilities lists what each can do."},

@@ -111,7 +111,7 @@ testWithDouble(
     const files = sprite.filesystem("/home/sprite");
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919) & 255));
     await files.writeFile("deep/random.bin", bytes, { mode: 0o600 });
-    expect(Buffer.compare((await files.readFile("deep/random.bin")) as Buffer, bytes)).toBe(0);
+    expect(Buffer.compare(Buffer.from(await files.readFile("deep/random.bin")), bytes)).toBe(0);
     expect((await files.stat("deep/random.bin")).size).toBe(bytes.length);
     expect((await sprite.execFile("stat", ["-c", "%U", "/home/sprite/deep/random.bin"])).stdout).toBe("ubuntu\n");
     await files.rename("deep/random.bin", "deep/moved.bin");

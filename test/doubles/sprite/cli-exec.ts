@@ -120,7 +120,7 @@ async function relayStdin(socket: WebSocket): Promise<void> {
 
 function relayTerminal(socket: WebSocket): void {
   if (isatty(0)) {
-    process.stdin.setRawMode(true);
+    Bun.spawnSync(["stty", "raw", "-echo"], { stdin: "inherit" });
     process.on("SIGWINCH", () => {
       const [columns, rows] = size();
       socket.send(JSON.stringify({ type: "resize", cols: Number(columns), rows: Number(rows) }));

@@ -17,6 +17,15 @@ export interface ExecRequest {
   readonly afterDisconnectMs: number | undefined;
 }
 
+/** Gives a command a pipe for its stdin: Bun's are sockets, which cannot be opened by name. */
+const REAL_PIPE = `exec 9<&0
+mkfifo "$1"
+cat <&9 >"$1" &
+exec 9<&- <"$1"
+rm "$1"
+shift
+exec "$@"`;
+
 /** What a socket of the double is for. */
 export interface ExecSocket {
   readonly session: ExecSession;
@@ -67,7 +76,9 @@ export class ExecSession {
       this.#child = Bun.spawn(argv, { env, cwd: "/", terminal });
       this.over = this.#end(this.#child.exited);
     } else {
-      const child = Bun.spawn(argv, { env, cwd: "/", stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+      const pipe = `${root.folder}/stdin-${id}`;
+      const words = ["sh", "-c", REAL_PIPE, "sh", pipe, ...argv];
+      const child = Bun.spawn(words, { env, cwd: "/", stdin: "pipe", stdout: "pipe", stderr: "pipe" });
       this.#child = child;
       if (!request.stdin) void child.stdin.end();
       // As with a program of Go that copies a command's pipes: over when they are closed, not when the command is.
@@ -173,6 +184,9 @@ export class ExecSession {
     // What the terminal wrote last is still on its way.
     if (this.request.tty) await Bun.sleep(20);
     clearTimeout(this.#leash);
+    const sink = this.#child.stdin;
+    // Nobody reads it any more, and what passes it on ends with it.
+    if (sink !== null && typeof sink === "object") void Promise.resolve(sink.end()).catch(() => undefined);
     this.#exit = code;
     for (const socket of this.#sockets) this.#tellExit(socket, code);
     return code;

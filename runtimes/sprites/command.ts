@@ -1,0 +1,247 @@
+import { parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import {
+  type ByteStream,
+  type CommandResult,
+  GlueError,
+  type RunningCommand,
+  type RunOptions,
+  type SandboxDeath,
+} from "../contract.ts";
+import type { SpriteCli } from "./cli.ts";
+import { cliError, failureOf } from "./cli-errors.ts";
+import type { CliProcess } from "./cli-process.ts";
+import { endCommand, killServiceSession } from "./end-tree.ts";
+import { feedStdin } from "./feed-stdin.ts";
+import { type LiveStream, liveStream } from "./live-stream.ts";
+import { type Count, findOutcome, look, type Outcome, parseCounts, unknown } from "./outcome.ts";
+import type { Place } from "./place.ts";
+import { digest, fetchRange, runTool } from "./tool.ts";
+
+export interface CommandFacts {
+  readonly id: string;
+  /** What its marks bear. */
+  readonly token: string;
+  readonly graceMs: number;
+  readonly options: RunOptions;
+}
+
+/** How a command began: it runs; its folder cannot be used; or it certainly never ran, and may be started again. */
+export type Beginning = "running" | "cwd" | { readonly notStarted: GlueError };
+
+/** How much later than the launcher's watchdog ours acts: only a killed watchdog or a lost connection gets that far. */
+const SECOND_WATCHDOG_MS = 1_500;
+/** How long the program may take to end by itself when all has been said. */
+const LINGER_MS = 2_000;
+/** How long a result waits for output that nobody reads. */
+const UNREAD_MS = 1_000;
+/** Until the sprite's shell must have said that it started. */
+const START_MS = 90_000;
+
+/** A command that runs in the sprite, behind one call of the program. */
+export class SpriteCommand implements RunningCommand {
+  readonly id: string;
+  readonly stdout: ByteStream;
+  readonly stderr: ByteStream;
+  readonly begun: Promise<Beginning>;
+  readonly #cli: SpriteCli;
+  readonly #place: Place;
+  readonly #facts: CommandFacts;
+  readonly #process: CliProcess;
+  readonly #onDeath: (death: SandboxDeath) => void;
+  readonly #out: LiveStream;
+  readonly #err: LiveStream | undefined;
+  readonly #begun = Promise.withResolvers<"running" | "cwd" | "ended">();
+  /** What the marks told; undefined when the program ended without them. */
+  readonly #told = Promise.withResolvers<Outcome | undefined>();
+  #result: Promise<CommandResult> | undefined;
+  #reason: "cancelled" | "timeout" | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(
+    cli: SpriteCli,
+    place: Place,
+    started: CliProcess,
+    facts: CommandFacts,
+    onDeath: (death: SandboxDeath) => void,
+  ) {
+    this.id = facts.id;
+    this.#cli = cli;
+    this.#place = place;
+    this.#process = started;
+    this.#facts = facts;
+    this.#onDeath = onDeath;
+    const onMark = (words: string) => this.#marked(words);
+    this.#out = liveStream(started.stdout, facts.token, false, onMark);
+    this.#err = started.stderr === undefined ? undefined : liveStream(started.stderr, facts.token, true, onMark);
+    this.stdout = this.#out.stream;
+    this.stderr = this.#err?.stream ?? emptyStream();
+    void Promise.all([this.#out.over, this.#err?.over]).then(() => {
+      this.#begun.resolve("ended");
+      this.#told.resolve(undefined);
+    });
+    this.begun = this.#begin();
+  }
+
+  wait(): Promise<CommandResult> {
+    return this.#result ?? Promise.reject(new GlueError("internal", "A command is waited for that never began."));
+  }
+
+  kill(): Promise<void> {
+    return this.#end("cancelled");
+  }
+
+  async resize(size: { columns: number; rows: number }): Promise<void> {
+    this.#process.resize(size);
+  }
+
+  /** Lets go of it, whatever becomes of it. */
+  abandon(): void {
+    this.#process.kill();
+  }
+
+  #marked(words: string): void {
+    if (words === "start") this.#begun.resolve("running");
+    if (words === "cwd") this.#begun.resolve("cwd");
+    const [, record = "", counts = ""] = /^end ([^|]*?)(?: \| (.*))?$/.exec(words) ?? [];
+    const parsed = parseExitRecord(`${record}\n`);
+    if (parsed !== undefined) this.#told.resolve({ record: parsed, counts: parseCounts(counts) });
+  }
+
+  async #begin(): Promise<Beginning> {
+    const late = setTimeout(() => this.#process.kill(), START_MS);
+    let how = await this.#begun.promise;
+    clearTimeout(late);
+    if (how === "cwd") {
+      this.#process.kill();
+      return "cwd";
+    }
+    if (how === "ended") {
+      const failed = await this.#whyNot();
+      if (failed !== undefined) return { notStarted: failed };
+      how = "running";
+    }
+    this.#result = this.#settle();
+    // A caller may never ask; whoever does ask gets the rejection.
+    this.#result.catch(() => undefined);
+    return "running";
+  }
+
+  /**
+   * Why the command did not start; undefined where it did, and only the word of it was lost. After a connection that broke, what the
+   * service may still run is ended first, so that what is true now stays true.
+   */
+  async #whyNot(): Promise<GlueError | undefined> {
+    const said = `${this.#out.said}\n${this.#err?.said ?? ""}`;
+    const failure = failureOf(said);
+    const error = cliError(`The command could not be started in the sprite ${this.#place.name}`, said);
+    if (failure === "gone") this.#onDeath({ reason: `The sprite ${this.#place.name} no longer exists.`, final: true });
+    if (failure !== "lost" && failure !== "unknown") return error;
+    try {
+      await killServiceSession(this.#cli, this.#place, this.#facts.token);
+      const seen = await look(this.#cli, this.#place, this.id);
+      return seen === "none"
+        ? new GlueError("runtimeUnreachable", error.message, { retryable: true, cause: error })
+        : undefined;
+    } catch (cause) {
+      throw unknown(error.message, cause);
+    }
+  }
+
+  async #settle(): Promise<CommandResult> {
+    const { signal, timeoutMs, stdin, graceMs } = this.#facts.options;
+    // A failure to end the tree is told by `wait`, below.
+    const onAbort = () => void this.#end("cancelled").catch(() => undefined);
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
+    const lateMs = (timeoutMs ?? 0) + (graceMs ?? this.#facts.graceMs) + SECOND_WATCHDOG_MS;
+    const watchdog =
+      timeoutMs === undefined ? undefined : setTimeout(() => void this.#end("timeout").catch(() => undefined), lateMs);
+    let unfed: unknown;
+    feedStdin(stdin ?? new Uint8Array(), this.#process, this.#told.promise).catch((error: unknown) => {
+      unfed = error;
+      onAbort();
+    });
+    try {
+      const told = await this.#told.promise;
+      const outcome = told ?? (await findOutcome(this.#cli, this.#place, this.id, this.#onDeath));
+      const lost = await this.#deliver(outcome);
+      // Cancelled or late, the result comes when nothing of the tree is left.
+      await this.#ending;
+      if (unfed !== undefined) throw unfed;
+      const result: CommandResult =
+        this.#reason === "timeout" ? { exitCode: 124, outcome: "timeout" } : resultOfRecord(outcome.record);
+      return lost ? { ...result, outputLost: true } : result;
+    } finally {
+      clearTimeout(watchdog);
+      signal?.removeEventListener("abort", onAbort);
+      this.#out.close();
+      this.#err?.close();
+      void this.#letGo();
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    const timer = setTimeout(() => this.#process.kill(), LINGER_MS);
+    await this.#process.exited;
+    clearTimeout(timer);
+  }
+
+  /** Brings what did not come by itself; true when bytes are missing for good. Does not wait for a reader who does not read. */
+  async #deliver({ counts }: Outcome): Promise<boolean> {
+    const repairs = [this.#repair(this.#out, "out", counts?.out)];
+    if (this.#err !== undefined) repairs.push(this.#repair(this.#err, "err", counts?.err));
+    return (await Promise.all(repairs)).includes(true);
+  }
+
+  async #repair(live: LiveStream, name: "out" | "err", count: Count | undefined): Promise<boolean> {
+    if (this.#process.terminal) return count === undefined && !live.complete;
+    // As long as it is not all read, nothing is known to be missing.
+    if (!(await within(live.over, UNREAD_MS))) {
+      void live.over.then(() => live.close());
+      return false;
+    }
+    if (count === undefined) return !live.complete;
+    if (live.received === count.total) return false;
+    const { received } = live;
+    const file = `${this.#place.spool}/${this.id}.${name}`;
+    if (received > count.kept || !(await this.#beginsWith(file, received, live.digest()))) return true;
+    try {
+      for await (const piece of fetchRange(this.#cli, this.#place, file, received, count.kept)) await live.add(piece);
+    } catch (error) {
+      if (!(error instanceof GlueError)) throw error;
+      // What is missing cannot be had; the result says so.
+      return true;
+    }
+    return count.kept < count.total;
+  }
+
+  /** Whether the copy in the sprite begins with what came: only then what follows there is what is missing here. */
+  async #beginsWith(file: string, bytes: number, sha256: string): Promise<boolean> {
+    if (bytes === 0) return sha256 === digest(new Uint8Array());
+    const argv = ["sh", "-c", 'head -c "$1" "$2" | sha256sum', "glue", String(bytes), file];
+    const { stdout } = await runTool(this.#cli, this.#place, argv);
+    return stdout.toString().startsWith(sha256);
+  }
+
+  #end(reason: "cancelled" | "timeout"): Promise<void> {
+    this.#reason ??= reason;
+    this.#ending ??= endCommand(this.#cli, this.#place, this.id, this.#facts.token, this.#facts.graceMs);
+    return this.#ending;
+  }
+}
+
+async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function emptyStream(): ByteStream {
+  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+}

@@ -1,0 +1,39 @@
+import { GlueError } from "../contract.ts";
+import type { SpriteCli } from "./cli.ts";
+import { cliError, failureOf } from "./cli-errors.ts";
+
+const TRIES = 4;
+
+/** Whether the service knows the sprite: from the status of its answer, never from text. Throws where it cannot be told. */
+export async function exists(cli: SpriteCli, name: string): Promise<boolean> {
+  let said = "";
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const { code, stdout, stderr } = await cli.api(`/v1/sprites/${name}`);
+    said = stderr;
+    const status = Number(/(\d{3})\s*$/.exec(stdout.toString())?.[1] ?? 0);
+    if (code === 0 && status === 200) return true;
+    if (code === 0 && status === 404) return false;
+    if (failureOf(stderr) === "loggedOut" || status === 401 || status === 403) {
+      throw new GlueError("authFailed", "The sprite CLI is not logged in, or may not see this sprite.", {
+        hint: "Run sprite login.",
+        cause: stderr,
+      });
+    }
+    if (code === 0) said = `Error: HTTP ${status}`;
+    await Bun.sleep(300 * tries);
+  }
+  throw cliError(`It cannot be told whether there is a sprite ${name}`, said);
+}
+
+/** Destroys a sprite, and makes sure of it. One that is gone already counts as destroyed. */
+export async function destroy(cli: SpriteCli, name: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { code, stderr } = await cli.destroy(name);
+    // Its words say little; what the service answers afterwards does.
+    if (!(await exists(cli, name))) return;
+    if (tries >= TRIES) {
+      throw cliError(`The sprite ${name} could not be destroyed`, code === 0 ? "Error: it is still there" : stderr);
+    }
+    await Bun.sleep(300 * tries);
+  }
+}

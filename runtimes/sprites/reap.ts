@@ -1,0 +1,60 @@
+import type { OwnedSandbox, SandboxHandle } from "../contract.ts";
+import type { SpriteCli } from "./cli.ts";
+import { cliError } from "./cli-errors.ts";
+import { destroy } from "./destroy.ts";
+import { parseLease } from "./lease.ts";
+import { NAME_PREFIX } from "./place.ts";
+
+/** Sprites that are asked for their lease at a time: each of them wakes up for it. */
+const AT_A_TIME = 4;
+const ASK_MS = 30_000;
+
+/** Prints the lease between two marks, whichever of the two folders it is in. */
+const READ_LEASE = `printf '\\036%s begin\\036' "$1"
+cat "\${HOME:-/home/sprite}/.glue-sandbox/lease" 2>/dev/null || cat /var/lib/glue-sandbox/lease 2>/dev/null
+printf '\\036%s end\\036' "$1"`;
+
+/**
+ * Every sprite that was made for a session, by its name. Who answers for it stands inside; where that cannot be read, nothing is proven.
+ * A sprite that the user named is never among them.
+ */
+export async function listOwned(cli: SpriteCli): Promise<OwnedSandbox[]> {
+  const { code, stdout, stderr } = await cli.list(NAME_PREFIX);
+  if (code !== 0) throw cliError("The sprites cannot be listed", stderr);
+  const names = stdout
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith(NAME_PREFIX) && !line.includes(" "));
+  const owned: OwnedSandbox[] = [];
+  for (let at = 0; at < names.length; at += AT_A_TIME) {
+    owned.push(...(await Promise.all(names.slice(at, at + AT_A_TIME).map((name) => look(cli, name)))));
+  }
+  return owned;
+}
+
+async function look(cli: SpriteCli, name: string): Promise<OwnedSandbox> {
+  const handle: SandboxHandle = { runtime: "sprites", id: name, name, data: { named: "false" } };
+  const token = crypto.randomUUID();
+  let text = "";
+  try {
+    const { stdout } = await cli.exec(name, ["sh", "-c", READ_LEASE, "glue", token], { deadlineMs: ASK_MS });
+    text = new RegExp(`\\x1e${token} begin\\x1e([^]*)\\x1e${token} end\\x1e`).exec(stdout.toString())?.[1] ?? "";
+  } catch {
+    // It does not answer: then nothing is proven of it, which is what an empty lease says.
+  }
+  const lease = parseLease(text);
+  const sessionId = lease?.sessionId ?? name.slice(NAME_PREFIX.length);
+  return {
+    handle,
+    sessionId,
+    owner: lease?.ours === true ? lease.owner : undefined,
+    state: lease === undefined ? "no lease" : "leased",
+  };
+}
+
+/** Ends the sprite of a handle. One that the user named, and that no record says was made or used by a session, is not glue's to end. */
+export async function release(cli: SpriteCli, handle: SandboxHandle): Promise<void> {
+  // Only intended: nothing of a sprite that the user named was changed yet.
+  if (handle.data.named === "true" && handle.id === undefined) return;
+  await destroy(cli, handle.id ?? handle.name);
+}
