@@ -17,7 +17,9 @@ export async function registryAuth(registry: string, env: Env): Promise<string |
   const found =
     (helper === undefined ? undefined : await askHelper(helper, key, env)) ?? storedFor(objectIn(config, "auths"), key);
   if (found === undefined) return undefined;
-  return Buffer.from(JSON.stringify({ ...found, serveraddress: key })).toString("base64url");
+  const base64 = Buffer.from(JSON.stringify({ ...found, serveraddress: key })).toString("base64");
+  // The alphabet for addresses, but padded: the engine takes anything else for no credentials at all.
+  return base64.replaceAll("+", "-").replaceAll("/", "_");
 }
 
 type Credentials = { username: string; password: string } | { identitytoken: string };
