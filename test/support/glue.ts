@@ -15,6 +15,9 @@ export interface GlueOptions {
 
 const NO_ENGINE = { DOCKER_HOST: "unix:///nonexistent/engine.sock" };
 
+/** Bun keeps what it has compiled in HOME, which here is a folder of the test. */
+const NO_CACHE = { BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" };
+
 const MAIN = join(import.meta.dir, "../../cmd/main.ts");
 
 /** The engine of this machine, for tests that are about containers; without it a glue under test finds none listening. */
@@ -24,7 +27,14 @@ export const REAL_ENGINE = { DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///va
 export function startGlue(home: Home, args: readonly string[], { cwd, env = {} }: GlueOptions) {
   return Bun.spawn([process.execPath, MAIN, ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? "", HOME: join(home.root, "nobody"), GLUE_HOME: home.root, ...NO_ENGINE, ...env },
+    env: {
+      PATH: process.env.PATH ?? "",
+      HOME: join(home.root, "nobody"),
+      GLUE_HOME: home.root,
+      ...NO_ENGINE,
+      ...NO_CACHE,
+      ...env,
+    },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
