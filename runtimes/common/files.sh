@@ -22,7 +22,7 @@ decode() {
 
 # Ends with the system's words for why there is nothing to read at $1.
 explain() {
-  cat -- "$1" >/dev/null
+  cat -- "$1" >/dev/null || exit 1
   fail 'No such file or directory'
 }
 
@@ -143,6 +143,9 @@ case $operation in
       if [ ! -d "$path" ] || [ -L "$path" ]; then fail 'Is a directory'; fi
       rmdir -- "$decoded" || exit 1
     fi
-    mv -fT -- "$path" "$decoded"
+    mv -fT -- "$path" "$decoded" && exit
+    # busybox takes a link to a directory for the directory.
+    if [ ! -L "$decoded" ] || [ ! -d "$decoded" ]; then exit 1; fi
+    rm -f -- "$decoded" && mv -fT -- "$path" "$decoded"
     ;;
 esac

@@ -20,6 +20,15 @@ glue_spare() {
   read -r glue_self glue_line 2>/dev/null </proc/self/stat && echo "$glue_self" >>"$glue_id.keep"
 }
 
+# Whether this process leads a process group.
+glue_leads() {
+  glue_line=$(cat "/proc/$$/stat" 2>/dev/null) || return 1
+  glue_line=${glue_line##*) }
+  # shellcheck disable=SC2086 # split on purpose
+  set -- $glue_line
+  [ "$3" = "$$" ]
+}
+
 # Stores stdin in pieces $glue_id.$1.0, .1, … of at most 256 reads each; $glue_id.$1.end says how many there were.
 glue_pump() {
   trap : TERM
@@ -218,11 +227,13 @@ case $glue_mode in
     glue_stdin=$1 glue_mine=$2 glue_inline=$3
     shift 3
     if [ "$glue_mine" = yes ]; then
-      if command -v setsid >/dev/null 2>&1; then
-        setsid "$glue_sh" "${0}" host "$glue_sh" "$glue_spool" "$glue_id" "$glue_stdin" </dev/null >/dev/null 2>&1 &
-      else
-        "$glue_sh" "${0}" host "$glue_sh" "$glue_spool" "$glue_id" "$glue_stdin" </dev/null >/dev/null 2>&1 &
+      # A shell makes what it puts into the background ignore SIGINT for ever. setsid forks for the leader of a process group, which
+      # a call's first process is: so that is what becomes the host, and the telling stays behind and holds the call open.
+      if command -v setsid >/dev/null 2>&1 && glue_leads; then
+        (glue_poll "$@") &
+        exec setsid "$glue_sh" "$0" host "$glue_sh" "$glue_spool" "$glue_id" "$glue_stdin" </dev/null >/dev/null 2>&1
       fi
+      "$glue_sh" "$0" host "$glue_sh" "$glue_spool" "$glue_id" "$glue_stdin" </dev/null >/dev/null 2>&1 &
     fi
     glue_poll "$@"
     ;;

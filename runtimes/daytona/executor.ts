@@ -112,14 +112,14 @@ export class DaytonaExecutor implements CommandExecutor {
     }
     if (bytes.length === 0) return { kind: "none" };
     if (bytes.length <= INLINE_INPUT_BYTES) return { kind: bytes };
-    await this.#toolbox.upload(`${this.#spool.folder}/${id}.stdin`, bytes);
+    await this.#toolbox.upload(`${this.#spool.folder}/${id}.stdin`, [bytes]);
     return { kind: "stored" };
   }
 
   /** A script too long for an argument, as a file in glue's own folder. */
   async #stage(id: string, text: Uint8Array): Promise<string> {
     const file = `${this.#spool.folder}/${id}.script`;
-    await this.#toolbox.upload(file, text);
+    await this.#toolbox.upload(file, [text]);
     return file;
   }
 }

@@ -1,4 +1,4 @@
-import type { ByteStream } from "../contract.ts";
+import { type ByteStream, GlueError } from "../contract.ts";
 import type { Spool } from "./spool.ts";
 
 /** What is here within this time goes with the start of the command. Milliseconds. */
@@ -30,7 +30,8 @@ async function gather(reader: Reader, begun: Beginning["pending"], ms: number, m
   let pending = begun;
   while (length <= most) {
     pending ??= reader.read();
-    const got = await Promise.race([pending, Bun.sleep(ms).then(() => undefined)]);
+    const got = await Promise.race([pending, Bun.sleep(ms).then(() => undefined)]).catch(() => undefined);
+    // Nothing yet, or a failure: that is for whoever reads on, behind the bytes that came before it.
     if (got === undefined) return { bytes: joined(parts), whole: false, reader, pending };
     pending = undefined;
     if (got.done) return { bytes: joined(parts), whole: true, reader, pending };
@@ -56,7 +57,9 @@ export async function feedInput(spool: Spool, id: string, begun: Beginning, over
         return await spool.feed(id, number, undefined, over);
       } else {
         pending ??= reader.read();
-        await pending;
+        await pending.catch((cause: unknown) => {
+          throw new GlueError("ioFailed", "The command's standard input could not be read to its end.", { cause });
+        });
         ({ bytes, whole, pending } = await gather(reader, pending, 2, MOST_BYTES));
       }
     }

@@ -113,7 +113,7 @@ export class Spool {
     } else if (bytes.length <= INLINE_BYTES / 4) {
       store = `printf %s ${quote(Buffer.from(bytes).toString("base64"))} | base64 -d >${file}.new && mv ${file}.new ${file}`;
     } else {
-      await this.#toolbox.upload(`${this.folder}/${file}.new`, bytes, signal);
+      await this.#toolbox.upload(`${this.folder}/${file}.new`, [bytes], signal);
       store = `mv ${file}.new ${file}`;
     }
     // A piece is put there once, by whichever of two calls is first; and it may be used up before the second looks.

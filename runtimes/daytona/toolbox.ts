@@ -78,14 +78,14 @@ export class Toolbox {
     );
   }
 
-  /** Uploads one file, buffered and of known length. Makes parents; not atomic. */
-  async upload(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+  /** Uploads one file, in parts and of known length. Makes parents; not atomic. */
+  async upload(path: string, bytes: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
     const boundary = `glue-${crypto.randomUUID()}`;
     const head = Buffer.from(
       `--${boundary}\r\nContent-Disposition: form-data; name="files[0].path"\r\n\r\n${path}\r\n` +
         `--${boundary}\r\nContent-Disposition: form-data; name="files[0].file"; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\n`,
     );
-    const body = Buffer.concat([head, bytes, Buffer.from(`\r\n--${boundary}--\r\n`)]);
+    const body = [head, ...bytes, Buffer.from(`\r\n--${boundary}--\r\n`)];
     const ask: Ask = {
       method: "POST",
       url: `${this.facts.url}/files/bulk-upload`,

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { Dispatcher, EnvHttpProxyAgent } from "undici-real";
 import { type ByteStream, GlueError } from "../contract.ts";
 
@@ -5,8 +6,8 @@ export interface Ask {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly url: string;
   readonly json?: unknown;
-  /** A body whose length is known: it is never sent chunked. */
-  readonly body?: Uint8Array;
+  /** A body in parts; its length is sent with it, so that it is never chunked. */
+  readonly body?: readonly Uint8Array[];
   readonly headers?: Readonly<Record<string, string>>;
   /** Until the head of the answer is here, and as long between two pieces of its body. Milliseconds. */
   readonly deadlineMs?: number;
@@ -61,9 +62,15 @@ export class Transport {
         origin: new URL(url).origin,
         path: url.slice(new URL(url).origin.length),
         method,
-        body: json === undefined ? (body ?? null) : JSON.stringify(json),
+        body:
+          json === undefined
+            ? body === undefined
+              ? null
+              : Readable.from(body, { objectMode: false })
+            : JSON.stringify(json),
         headers: {
           ...this.#headers,
+          ...(body === undefined ? {} : { "content-length": String(body.reduce((sum, part) => sum + part.length, 0)) }),
           ...(json === undefined ? {} : { "content-type": "application/json" }),
           ...headers,
         },

@@ -16,8 +16,8 @@ const LIST_TRIES = 5;
  * service's own calls, in parts that are joined and verified inside before the file has its name.
  */
 export class DaytonaWorkspace implements Workspace {
-  /** One part is in memory at a time, twice; and is sent again whole when its call fails. */
-  readonly pieceBytes = 32 * 1024 * 1024;
+  /** One part is in memory at a time, and is sent again whole when its call fails. */
+  readonly pieceBytes = 16 * 1024 * 1024;
   readonly #toolbox: Toolbox;
   readonly #place: Place;
 
@@ -79,10 +79,7 @@ export class DaytonaWorkspace implements Workspace {
     let held: Uint8Array[] = [];
     let heldBytes = 0;
     const flush = async () => {
-      await this.#toolbox.upload(
-        file(parts),
-        held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held),
-      );
+      await this.#toolbox.upload(file(parts), held);
       parts += 1;
       held = [];
       heldBytes = 0;

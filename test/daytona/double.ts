@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import type { DoubleOptions } from "../doubles/daytona/server.ts";
 import { missing, testUnless } from "../support/needs.ts";
 
 /** Why the double cannot run here. */
@@ -14,3 +16,36 @@ export function testWithDouble(title: string, run: () => unknown, timeoutMs?: nu
 }
 
 export const doubleProblem = problem;
+
+/** What a client needs to know of a double. */
+export interface Address {
+  readonly url: string;
+  readonly apiKey: string;
+}
+
+/** A double in a process of its own, so that its memory and its processor time are not this one's. */
+export async function startDoubleProcess(options: DoubleOptions = {}): Promise<Address & { stop(): Promise<void> }> {
+  const main = join(import.meta.dir, "../doubles/daytona/main.ts");
+  const child = Bun.spawn([process.execPath, main, JSON.stringify(options)], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const { value } = await child.stdout.getReader().read();
+  return {
+    ...(JSON.parse(new TextDecoder().decode(value)) as Address),
+    async stop() {
+      child.stdin.end();
+      await child.exited;
+    },
+  };
+}
+
+export async function withDoubleProcess(use: (address: Address) => Promise<void>): Promise<void> {
+  const double = await startDoubleProcess();
+  try {
+    await use(double);
+  } finally {
+    await double.stop();
+  }
+}

@@ -4,7 +4,7 @@ import { isGlueError, type RuntimeSession } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/daytona/index.ts";
 import { type Double, type DoubleOptions, startDouble } from "../doubles/daytona/server.ts";
 import { doubleProblem, testWithDouble } from "./double.ts";
-import { contextFor, openOn, optionsFor, run } from "./open.ts";
+import { contextFor, openOn, optionsFor, run } from "./support.ts";
 
 /** Waits for a long time, by its nature. */
 const slow = process.env.GLUE_TEST_FULL ? testWithDouble : () => undefined;
@@ -44,7 +44,7 @@ describe("a session that runs", () => {
   });
 
   const once = { script: "echo run >>/tmp/once; cat /tmp/once; echo wrong >&2; rm /tmp/once; exit 3" };
-  const expected = { stdout: Buffer.from("run\n"), stderr: "wrong\n", exitCode: 3, outcome: "exited" } as const;
+  const expected = { out: "run\n", err: "wrong\n", exitCode: 3, outcome: "exited" } as const;
 
   const BENIGN = [
     ["the answer to a start is lost", { on: EXECUTE, act: "lose", times: 1 }],
@@ -64,9 +64,9 @@ describe("a session that runs", () => {
   testWithDouble("connections are cut all along a stream: not a byte is missing or doubled", async () => {
     double.faults.add({ on: EXECUTE, act: "cut", bytes: 30, skip: 1, times: 3 });
     double.faults.add({ on: /files\/download$/, act: "cut", bytes: 100_000, times: 3 });
-    const { stdout, exitCode } = await run(session, { script: "seq 1 300000" });
+    const { out, exitCode } = await run(session, { script: "seq 1 300000" });
     expect(exitCode).toBe(0);
-    const lines = stdout.toString().trimEnd().split("\n");
+    const lines = out.trimEnd().split("\n");
     expect(lines.length).toBe(300_000);
     expect(lines.every((line, index) => line === String(index + 1))).toBe(true);
   });
@@ -100,14 +100,14 @@ describe("a session that runs", () => {
         controller.close();
       },
     });
-    expect((await run(session, { argv: ["cat"] }, { stdin: input })).stdout.toString()).toBe("one\ntwo\nthree\n");
+    expect((await run(session, { argv: ["cat"] }, { stdin: input })).out).toBe("one\ntwo\nthree\n");
   });
 
   const PTY = { pty: { columns: 80, rows: 24, term: "xterm" } };
   testWithDouble("the socket of a terminal never closes: the result comes all the same", async () => {
     double.faults.add({ on: /pty\/.*\/connect$/, act: "never-close" });
-    const { stdout, exitCode } = await run(session, { script: "echo here; exit 4" }, PTY);
-    expect({ exitCode, text: stdout.toString() }).toEqual({ exitCode: 4, text: "here\r\n" });
+    const { out, exitCode } = await run(session, { script: "echo here; exit 4" }, PTY);
+    expect({ exitCode, text: out }).toEqual({ exitCode: 4, text: "here\r\n" });
   });
 
   for (const [name, act] of [
@@ -126,8 +126,8 @@ describe("a session that runs", () => {
 
   testWithDouble("a terminal's output arrives byte by byte", async () => {
     double.faults.add({ on: /pty\/.*\/connect$/, act: "split" });
-    expect((await run(session, { script: "printf '\\303\\251\\001\\001\\001x'" }, PTY)).stdout.toString("latin1")).toBe(
-      "\xc3\xa9\x01\x01\x01x",
+    expect((await run(session, { script: "printf '\\303\\251\\001\\001\\001x'" }, PTY)).out).toBe(
+      "\u00e9\x01\x01\x01x",
     );
   });
 
@@ -148,7 +148,7 @@ testWithDouble("creating is slow, and the service says a state that nobody knows
     await Bun.sleep(1_700);
     if (sandbox !== undefined) sandbox.pretend = undefined;
     const session = await opening;
-    expect((await run(session, { argv: ["echo", "up"] })).stdout.toString()).toBe("up\n");
+    expect((await run(session, { argv: ["echo", "up"] })).out).toBe("up\n");
     await session.close();
   }),
 );
@@ -164,7 +164,7 @@ for (const [what, fault] of [
     withDouble({}, async (double) => {
       double.faults.add(fault);
       const session = await openOn(double);
-      expect(double.sandboxes().map(({ id }) => id)).toEqual([String(session.handle.id)]);
+      expect(double.sandboxes().map(({ id }) => String(id))).toEqual([String(session.handle.id)]);
       await session.close();
       await Bun.sleep(200);
       expect(double.sandboxes()).toEqual([]);
@@ -200,7 +200,7 @@ for (const [status, body, code] of [
 testWithDouble("an interrupt while the sandbox starts leaves nothing", () =>
   withDouble({ changeMs: 800 }, async (double) => {
     const controller = new AbortController();
-    const opening = createRuntime().open(await optionsFor(double), contextFor(undefined, controller.signal));
+    const opening = createRuntime().open(await optionsFor(double), contextFor(controller.signal));
     await Bun.sleep(200);
     controller.abort();
     expect(await codeOf(opening)).toBe("cancelled");

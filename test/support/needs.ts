@@ -33,6 +33,7 @@ export type Need =
   | "not-root"
   | "qemu-arm64"
   | "python3"
+  | "sudo"
   | "built-binary"
   | "linux";
 
@@ -89,6 +90,7 @@ function find(need: Need): string | undefined {
     case "git-lfs":
     case "git-crypt":
     case "python3":
+    case "sudo":
       return program(need);
     case "qemu-arm64":
       return program("qemu-aarch64-static") === undefined ? undefined : program("qemu-aarch64");

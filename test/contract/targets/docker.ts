@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { IMAGES, type Need } from "../../support/needs.ts";
 import type { ContractTarget, StartedTarget } from "../target.ts";
 
@@ -8,21 +9,29 @@ async function docker(...words: string[]): Promise<string> {
   return text.trim();
 }
 
+/** This machine's own address on the engine's default network. An engine need not say it; then the bridge's interface does. */
+async function bridgeAddress(): Promise<string | undefined> {
+  const format = '{{(index .IPAM.Config 0).Gateway}}|{{index .Options "com.docker.network.bridge.name"}}';
+  const [gateway, name = ""] = (await docker("network", "inspect", "bridge", "--format", format)).split("|");
+  if (gateway && gateway !== "<no value>") return gateway;
+  return networkInterfaces()[name || "docker0"]?.find(({ family }) => family === "IPv4")?.address;
+}
+
 async function start(image: keyof typeof IMAGES): Promise<StartedTarget> {
   const version = await docker("version", "--format", "{{.Server.Version}}");
-  const gateway = await docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}");
+  const hostAddress = await bridgeAddress();
   return {
     against: `Docker Engine ${version}, ${IMAGES[image]}`,
     set: { "docker.image": IMAGES[image] },
     env: process.env.DOCKER_HOST === undefined ? {} : { DOCKER_HOST: process.env.DOCKER_HOST },
     mode: "direct",
-    ...(gateway === "" ? {} : { hostAddress: gateway }),
+    ...(hostAddress === undefined ? {} : { hostAddress }),
     unprivileged: { "docker.user": "65534:65534" },
     stop: async () => undefined,
   };
 }
 
-const on = (image: keyof typeof IMAGES, depth: "whole" | "basics"): ContractTarget => ({
+const on = (image: keyof typeof IMAGES, depth: NonNullable<ContractTarget["depth"]>): ContractTarget => ({
   id: `docker-${image}`,
   runtime: "docker",
   label: `docker, ${IMAGES[image]}`,
@@ -32,5 +41,5 @@ const on = (image: keyof typeof IMAGES, depth: "whole" | "basics"): ContractTarg
 });
 
 export const dockerDebian = on("debian-git", "whole");
-export const dockerBusybox = on("busybox", "whole");
+export const dockerBusybox = on("busybox", "lean");
 export const dockerPlain = on("debian-nogit", "basics");

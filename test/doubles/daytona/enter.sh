@@ -11,6 +11,7 @@ done
 for name in passwd group shadow sudoers; do mount --bind "$folder/$name" "$root/etc/$name"; done
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+mount -t tmpfs -o size=64m,mode=1777 shm "$root/dev/shm"
 mount --bind "$folder/run" "$root/run/toolbox"
 mount --bind "$bun" "$root/opt/toolbox/bun"
 mount --bind "$daemon" "$root/opt/toolbox/daemon"

@@ -46,20 +46,23 @@ async function create(request: Request): Promise<Response> {
   if (ptys.has(id)) return json({ error: "PTY session already exists" }, 409);
   const early: Uint8Array[] = [];
   const sockets = new Set<ServerWebSocket<unknown>>();
-  const terminal = new Bun.Terminal({
-    cols: Number(cols ?? 80),
-    rows: Number(rows ?? 24),
-    data(_, bytes) {
-      const copy = new Uint8Array(bytes);
-      if (sockets.size === 0) early.push(copy);
-      for (const socket of sockets) socket.send(copy);
-    },
-  });
   const child = Bun.spawn([userShell(), "-i", "-l"], {
-    terminal,
+    // Else it would have no controlling terminal, and Ctrl-C no addressee.
+    detached: true,
+    terminal: {
+      cols: Number(cols ?? 80),
+      rows: Number(rows ?? 24),
+      data(_, bytes) {
+        const copy = new Uint8Array(bytes);
+        if (sockets.size === 0) early.push(copy);
+        for (const socket of sockets) socket.send(copy);
+      },
+    },
     cwd: typeof cwd === "string" && cwd !== "" ? cwd : (process.env.HOME ?? "/"),
     env: { ...process.env, TERM: "xterm-256color", ...environmentOf(envs) },
   });
+  const { terminal } = child;
+  if (terminal === undefined) return json({ error: "no terminal" }, 500);
   ptys.set(id, { id, terminal, child, early, sockets });
   void child.exited.then(async (code) => {
     // What is still on its way through the terminal comes first.
