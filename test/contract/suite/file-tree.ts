@@ -138,6 +138,11 @@ async function unprivileged(bench: Bench, act: (place: Place) => Promise<void>):
     }
   }
   const other = await bench.open(started.unprivileged);
+  if (started.mode === "copy") {
+    // Its tree is inside, and its own: what it may not do it has to forbid itself.
+    await other.run({ argv: ["sh", "-c", `${prepare}; chmod 000 forbidden secret; chmod 555 read-only`] });
+    return act(other);
+  }
   Bun.spawnSync(["sh", "-c", prepare], { cwd: other.tree });
   return act(other);
 }
