@@ -101,7 +101,7 @@ function enter(session: LiveSession, state: SessionState, changes: Changes = {})
 }
 
 /** A report as meta.json keeps it. */
-function recordOf({ status, at, reason, message, facts }: CaptureReport): NonNullable<SessionMeta["capture"]> {
+export function recordOf({ status, at, reason, message, facts }: CaptureReport): NonNullable<SessionMeta["capture"]> {
   return {
     status,
     at,

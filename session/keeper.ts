@@ -9,6 +9,7 @@ import type { LiveSession } from "./live-session.ts";
 import { type Lock, takeLock } from "./lock.ts";
 import { GLUE_VERSION, isFinal } from "./meta.ts";
 import { readMeta } from "./read-meta.ts";
+import { saveChange } from "./save.ts";
 import type { Surroundings } from "./session.ts";
 import { sessionFolder } from "./store.ts";
 
@@ -18,9 +19,15 @@ export interface KeeperTimes {
   readonly renewMs: number;
   /** Closes the session after this long without a command; never where it is undefined. Default: `idle_minutes`. */
   readonly idleMs?: number | undefined;
+  /** How long before the service ends the sandbox the change is saved. */
+  readonly saveBeforeMs?: number;
+  /** When the service ends the sandbox; left out, what the runtime says. */
+  readonly deadline?: Date;
 }
 
 const RENEW_MS = 30_000;
+/** A capture takes seconds; a sandbox that is slow, or a change that is large, gets a minute. */
+const SAVE_BEFORE_MS = 60_000;
 
 /** Why a keeper ended. */
 export type KeeperEnd = "asked" | "session over" | "idle" | "not needed";
@@ -70,12 +77,14 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
     path,
     handlerOf(session, startedAt, () => over.resolve("asked")),
   );
+  const saveInTime = deadlineWatch(session, times);
   const idle = idleWatch(session, times.idleMs ?? idleOption(session));
   let beating = false;
   const beat = async () => {
     if (isOver(session)) return over.resolve("session over");
     writeLease(folder, facts, path, startedAt);
     await session.runtime.renew?.();
+    await saveInTime();
     if (await idle()) over.resolve("idle");
   };
   const tick = () => {
@@ -89,6 +98,8 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
       });
   };
   const timer = setInterval(tick, Math.min(times.renewMs, times.idleMs ?? times.renewMs));
+  // A beat in between, so that the change is saved when it is due and not up to a beat later.
+  const due = setTimeout(tick, Math.max(0, saveDue(session, times) - session.now()));
   const stop = () => over.resolve("asked");
   signal.addEventListener("abort", stop);
   try {
@@ -98,6 +109,7 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
   } finally {
     signal.removeEventListener("abort", stop);
     clearInterval(timer);
+    clearTimeout(due);
     socket.stop();
     removeLease(folder);
   }
@@ -111,6 +123,24 @@ function handlerOf(session: LiveSession, startedAt: string, stop: () => void): K
     // The answer goes out first.
     setTimeout(stop, 10);
     return {};
+  };
+}
+
+/** When the change has to be saved because the service will end the sandbox; in milliseconds since 1970, a day from now where it won't. */
+function saveDue(session: LiveSession, times: KeeperTimes): number {
+  const deadline = times.deadline ?? session.runtime.deadline;
+  if (deadline === undefined) return session.now() + 86_400_000;
+  return deadline.getTime() - (times.saveBeforeMs ?? SAVE_BEFORE_MS);
+}
+
+/** Saves the change once for each deadline, shortly before it: a lease that was renewed has a new one. */
+function deadlineWatch(session: LiveSession, times: KeeperTimes): () => Promise<void> {
+  let saved = 0;
+  return async () => {
+    const due = saveDue(session, times);
+    if (session.now() < due || due === saved) return;
+    await saveChange(session);
+    saved = due;
   };
 }
 
