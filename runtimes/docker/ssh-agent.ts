@@ -40,19 +40,23 @@ export function sshArgv(url: string): string[] {
 }
 
 function dial(argv: string[]): Duplex {
-  const child = Bun.spawn(argv, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(argv, { stdin: "pipe", stdout: "pipe", stderr: "pipe", env: process.env });
   const reader = child.stdout.getReader();
   const words = new Response(child.stderr).text();
+  /** ssh's own words for why it failed; a pipe that broke is only how that shows. */
+  const failure = async (cause?: unknown): Promise<Error> => {
+    const code = await child.exited;
+    return new Error(`ssh failed: ${(await words).trim() || `exit code ${code}`}`, { cause });
+  };
   const duplex = new Duplex({
     async read() {
       try {
         const { value, done } = await reader.read();
-        if (!done) return void this.push(value);
-        const code = await child.exited;
-        if (code === 0) return void this.push(null);
-        this.destroy(new Error(`ssh failed: ${(await words).trim() || `exit code ${code}`}`));
+        if (!done) this.push(value);
+        else if ((await child.exited) === 0) this.push(null);
+        else this.destroy(await failure());
       } catch (error) {
-        this.destroy(error instanceof Error ? error : new Error(String(error)));
+        this.destroy(await failure(error));
       }
     },
     async write(chunk: Uint8Array, _encoding, done) {
@@ -61,7 +65,7 @@ function dial(argv: string[]): Duplex {
         await child.stdin.flush();
         done();
       } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
+        done(await failure(error));
       }
     },
     async final(done) {

@@ -4,12 +4,13 @@ import { tempDir } from "../support/temp-dir.ts";
 
 interface Side {
   other: Socket<Side> | undefined;
-  /** What could not be passed on yet. */
+  /** Bytes for this side that it could not take yet. */
   waiting: Uint8Array[];
-  ended: boolean;
+  /** Whether its end is to be told once those are out. */
+  ending: boolean;
 }
 
-/** A wire to the engine that can be cut, or go dead: what a network does, on a unix socket. */
+/** A wire to the engine that can be cut, or go dead: what a network does. */
 export interface Proxy {
   readonly url: string;
   /** Ends every connection that is open. */
@@ -19,71 +20,89 @@ export interface Proxy {
   stop(): void;
 }
 
-export function startProxy(target = "/var/run/docker.sock"): Proxy {
+/** `port`: on TCP, with TLS where certificates are given; else on a unix socket. */
+export function startProxy({ port, tls }: { port?: number; tls?: Bun.TLSOptions } = {}): Proxy {
   const unix = join(tempDir(), "proxy.sock");
   const open = new Set<Socket<Side>>();
   let frozen = false;
-  const flush = (socket: Socket<Side>) => {
-    const { waiting } = socket.data;
-    for (let piece = waiting.shift(); piece !== undefined; piece = waiting.shift()) {
-      const sent = socket.write(piece);
+
+  /** Sends what waits for `socket`; holds the other side back until it is out. */
+  function flush(socket: Socket<Side>): void {
+    const { waiting, other } = socket.data;
+    for (;;) {
+      const piece = waiting[0];
+      if (piece === undefined) break;
+      const sent = Math.max(0, socket.write(piece));
       if (sent < piece.length) {
-        waiting.unshift(piece.subarray(Math.max(0, sent)));
+        waiting[0] = piece.subarray(sent);
+        other?.pause();
         return;
       }
+      waiting.shift();
     }
-    if (socket.data.ended) socket.shutdown();
+    other?.resume();
+    if (socket.data.ending) socket.shutdown();
+  }
+
+  function pass(from: Socket<Side>, bytes: Uint8Array | undefined): void {
+    const { other } = from.data;
+    if (frozen || other === undefined) return;
+    if (bytes === undefined) other.data.ending = true;
+    else other.data.waiting.push(Uint8Array.from(bytes));
+    flush(other);
+  }
+
+  const close = (socket: Socket<Side>) => {
+    open.delete(socket);
+    if (!frozen) socket.data.other?.end();
+  };
+  const toEngine = {
+    data: pass,
+    drain: flush,
+    end: (socket: Socket<Side>) => pass(socket, undefined),
+    close,
+    // `close` follows.
+    error: () => undefined,
   };
   const handlers = {
+    ...toEngine,
+    async open(socket: Socket<Side>) {
+      const early: (Uint8Array | undefined)[] = [];
+      const side = { other: undefined, waiting: [], ending: false, early };
+      socket.data = side;
+      open.add(socket);
+      const other = await Bun.connect<Side>({
+        unix: "/var/run/docker.sock",
+        allowHalfOpen: true,
+        data: { other: socket, waiting: [], ending: false },
+        socket: toEngine,
+      });
+      open.add(other);
+      socket.data.other = other;
+      for (const bytes of early) pass(socket, bytes);
+    },
+    // What comes before the engine is reached waits.
     data(socket: Socket<Side>, bytes: Uint8Array) {
-      if (frozen) return;
-      const { other } = socket.data;
-      if (other === undefined) return;
-      other.data.waiting.push(Uint8Array.from(bytes));
-      flush(other);
-    },
-    drain: flush,
-    end(socket: Socket<Side>) {
-      const { other } = socket.data;
-      if (other === undefined || frozen) return;
-      other.data.ended = true;
-      flush(other);
-    },
-    close(socket: Socket<Side>) {
-      open.delete(socket);
-      if (!frozen) socket.data.other?.end();
-    },
-    error() {
-      // The other side is ended by `close`.
+      if (socket.data.other !== undefined) pass(socket, bytes);
+      else (socket.data as Side & { early: Uint8Array[] }).early.push(Uint8Array.from(bytes));
     },
   };
-  const listener = Bun.listen<Side>({
-    unix,
-    allowHalfOpen: true,
-    socket: {
-      ...handlers,
-      async open(socket) {
-        socket.data = { other: undefined, waiting: [], ended: false };
-        open.add(socket);
-        socket.pause();
-        const other = await Bun.connect<Side>({
-          unix: target,
+  const listener =
+    port === undefined
+      ? Bun.listen<Side>({ unix, allowHalfOpen: true, socket: handlers })
+      : Bun.listen<Side>({
+          hostname: "127.0.0.1",
+          port,
           allowHalfOpen: true,
-          data: { other: socket, waiting: [], ended: false },
           socket: handlers,
+          ...(tls === undefined ? {} : { tls }),
         });
-        open.add(other);
-        socket.data.other = other;
-        socket.resume();
-      },
-    },
-  });
   const cut = () => {
     for (const socket of open) socket.terminate();
     open.clear();
   };
   return {
-    url: `unix://${unix}`,
+    url: port === undefined ? `unix://${unix}` : `tcp://127.0.0.1:${port}`,
     cut,
     freeze: () => {
       frozen = true;
