@@ -92,17 +92,19 @@ case $operation in
     else
       mkdir -p -- "$folder" || exit 1
     fi
-    glue_x_temporary=$folder/.glue-$4
-    cat >"$glue_x_temporary" || exit 1
+    temporary=$folder/.glue-$4
+    trap 'rm -f -- "$temporary"' EXIT
+    trap 'exit 1' HUP INT TERM
+    cat >"$temporary" || exit 1
     # Who sends may die in the middle.
-    [ "$(stat -c %s -- "$glue_x_temporary")" = "$3" ] || fail 'glue: not whole'
+    [ "$(stat -c %s -- "$temporary")" = "$3" ] || fail 'glue: not whole'
     if [ -e "$path" ]; then
       owner=$(stat -c %u:%g -- "$path")
-      [ "$owner" = "$(stat -c %u:%g -- "$glue_x_temporary")" ] || chown "$owner" -- "$glue_x_temporary" 2>/dev/null
+      [ "$owner" = "$(stat -c %u:%g -- "$temporary")" ] || chown "$owner" -- "$temporary" 2>/dev/null
     fi
-    if [ -n "$mode" ]; then chmod "$mode" -- "$glue_x_temporary" || exit 1; fi
-    mv -fT -- "$glue_x_temporary" "$path" || exit 1
-    glue_x_temporary=
+    if [ -n "$mode" ]; then chmod "$mode" -- "$temporary" || exit 1; fi
+    mv -fT -- "$temporary" "$path" || exit 1
+    trap - EXIT
     ;;
   stat)
     stat -c '%f %s' -- "$path" || exit 1

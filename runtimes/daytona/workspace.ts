@@ -17,7 +17,7 @@ const LIST_TRIES = 5;
  */
 export class DaytonaWorkspace implements Workspace {
   /** One part is in memory at a time, and is sent again whole when its call fails. */
-  readonly pieceBytes = 16 * 1024 * 1024;
+  readonly pieceBytes = 8 * 1024 * 1024;
   readonly #toolbox: Toolbox;
   readonly #place: Place;
 
