@@ -33,7 +33,8 @@ export async function runPart(
       // A path and not a filter: bun test takes a bare word as a part of a file name.
       ...folders.map((folder) => resolve(ROOT, folder)),
     ],
-    { cwd: ROOT, stdio: ["ignore", output, output], detached: true },
+    // Said, because what was set since the start would not be passed on by itself.
+    { cwd: ROOT, env: process.env, stdio: ["ignore", output, output], detached: true },
   );
   let late = false;
   const end = () => endGroup(run.pid);

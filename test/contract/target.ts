@@ -10,8 +10,11 @@ export interface ContractTarget {
   readonly label: string;
   /** Without these on the machine its tests are skipped, with the reason. */
   readonly needs: readonly Need[];
-  /** `whole` (default), or only `basics`: what a variant could break that another target does not already show. */
-  readonly depth?: "whole" | "basics";
+  /**
+   * `whole` (default), `lean`: without what only takes long, for a variant of a runtime that another target tests whole; `basics`: only
+   * what a variant could break that differs little.
+   */
+  readonly depth?: "whole" | "lean" | "basics";
   /** Starts what the tests run against (a double, a service); called once, before the first test. */
   start(): Promise<StartedTarget>;
 }

@@ -3,21 +3,6 @@ import type { Bench } from "../bench.ts";
 
 /** How commands end, and what is said of it. */
 export function endings(bench: Bench): void {
-  bench.shows("command_capture", "every exit status from 0 to 255 is the command's own", async ({ run }) => {
-    const seen: number[] = [];
-    const codes = [...Array(256).keys()];
-    await Promise.all(
-      Array.from({ length: 8 }, async () => {
-        for (let code = codes.pop(); code !== undefined; code = codes.pop()) {
-          const ended = await run({ argv: ["sh", "-c", `exit ${code}`] });
-          expect(ended.outcome).toBe("exited");
-          seen[code] = ended.exitCode;
-        }
-      }),
-    );
-    expect(seen).toEqual([...Array(256).keys()]);
-  });
-
   const signals: [name: string, code: number][] = [
     ["HUP", 129],
     ["INT", 130],

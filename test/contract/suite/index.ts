@@ -2,6 +2,7 @@ import type { Bench } from "../bench.ts";
 import { concurrency } from "./concurrency.ts";
 import { endings } from "./endings.ts";
 import { environment } from "./environment.ts";
+import { everyStatus } from "./every-status.ts";
 import { fileContent } from "./file-content.ts";
 import { fileNames } from "./file-names.ts";
 import { fileTree } from "./file-tree.ts";
@@ -21,6 +22,7 @@ type Suite = (bench: Bench) => void;
 /** What every runtime must show before a cell of the matrix may claim it. */
 export const WHOLE: readonly Suite[] = [
   endings,
+  everyStatus,
   streams,
   streaming,
   stdin,
@@ -38,5 +40,6 @@ export const WHOLE: readonly Suite[] = [
   withoutShell,
 ];
 
-/** For a variant of a target that shows the rest. */
-export const BASICS: readonly Suite[] = [endings, streams, fileContent];
+export const LEAN: readonly Suite[] = WHOLE.filter((suite) => suite !== everyStatus);
+
+export const BASICS: readonly Suite[] = [endings, environment, folders, scripts];
