@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { truncateSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { holdsUnlandedChange, printMeta } from "../../session/meta.ts";
 import { parseMeta } from "../../session/meta-schema.ts";
@@ -63,28 +63,25 @@ test("a reader never sees a half-written record, whatever the writer does meanwh
   const around = surroundings(home);
   const folder = makeSessionFolder(home);
   const meta = recordIntent(around, folder, metaOf(folder.id, { state: "intended" }));
-  const reader = Bun.spawn(
-    [
-      process.execPath,
-      "-e",
-      `const { readMeta } = await import(${JSON.stringify(join(ROOT, "session/read-meta.ts"))});
-       const { sessionFolder } = await import(${JSON.stringify(join(ROOT, "session/store.ts"))});
-       const folder = sessionFolder({ sessions: ${JSON.stringify(home.sessions)} }, ${JSON.stringify(folder.id)});
-       console.log("ready"); let n = 0;
-       for (const until = Date.now() + 400; Date.now() < until; n++) readMeta(folder);
-       console.log(n);`,
-    ],
-    { stdout: "pipe", stderr: "inherit" },
-  );
+  const stop = join(home.root, "stop");
+  const script = `
+    const { existsSync } = await import("node:fs");
+    const { readMeta } = await import(${JSON.stringify(join(ROOT, "session/read-meta.ts"))});
+    const { sessionFolder } = await import(${JSON.stringify(join(ROOT, "session/store.ts"))});
+    const folder = sessionFolder({ sessions: ${JSON.stringify(home.sessions)} }, ${JSON.stringify(folder.id)});
+    console.log("ready");
+    let reads = 0;
+    for (; !existsSync(${JSON.stringify(stop)}); reads++) readMeta(folder);
+    console.log(reads);`;
+  const reader = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
   const output = reader.stdout.getReader();
   await output.read();
-  let writes = 0;
-  for (const until = Date.now() + 300; Date.now() < until; writes++) {
-    recordState(around, folder, meta, "closing", { note: "x".repeat(writes % 5_000) });
-    if (writes % 50 === 0) await Bun.sleep(0);
+  for (let writes = 0; writes < 150; writes++) {
+    recordState(around, folder, meta, "closing", { note: "x".repeat((writes * 37) % 5_000) });
   }
+  writeFileSync(stop, "");
   expect(await reader.exited).toBe(0);
-  expect(writes).toBeGreaterThan(20);
+  expect(Number(new TextDecoder().decode((await output.read()).value))).toBeGreaterThan(10);
 });
 
 test("a missing record is no session", () => {

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { readMeta } from "../../session/read-meta.ts";
 import { sessionFolder, sessionIds } from "../../session/store.ts";
+import { freshHome, ROOT } from "../session/support.ts";
 import { glue, runs, startGlue, until } from "../support/glue.ts";
 import { testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome, ROOT } from "./support.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

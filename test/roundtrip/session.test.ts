@@ -8,9 +8,9 @@ import { machineFacts } from "../../session/owner.ts";
 import { readMeta } from "../../session/read-meta.ts";
 import { saveChange } from "../../session/save.ts";
 import { sessionFolder, sessionIds } from "../../session/store.ts";
+import { freshHome, surroundings } from "../session/support.ts";
 import { glue, startGlue, until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome, surroundings } from "./support.ts";
 
 const GIT = { GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null" };
 

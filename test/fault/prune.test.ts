@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../../session/home.ts";
+import { freshHome } from "../session/support.ts";
 import { glue, runs, startGlue, until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome } from "./support.ts";
 
 /** A session of one process whose glue was killed while its command runs; the command's pid is in the result. */
 async function killedRun(home: Home, folder: string): Promise<{ id: string; pid: number }> {

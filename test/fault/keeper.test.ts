@@ -9,10 +9,10 @@ import { askKeeper, serveKeeper } from "../../session/keeper-socket.ts";
 import { machineFacts } from "../../session/owner.ts";
 import { readMeta } from "../../session/read-meta.ts";
 import { sessionFolder } from "../../session/store.ts";
+import { freshHome, surroundings } from "../session/support.ts";
 import { glue, runs, startGlue, until } from "../support/glue.ts";
 import { testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome, surroundings } from "./support.ts";
 
 async function openOn(home: Home, ...args: string[]): Promise<{ id: string; cwd: string }> {
   const cwd = realpathSync(tempDir());
