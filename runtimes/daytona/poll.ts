@@ -35,7 +35,7 @@ export interface Poll {
 /** Reads an answer of carry.sh. */
 export function parsePoll(text: string): Poll {
   const lines = text.split("\n");
-  let state: Poll["state"] = "unknown";
+  let state: Poll["state"] | undefined;
   let status: number | undefined;
   let record: ExitRecord | undefined;
   let lost = false;
@@ -66,6 +66,7 @@ export function parsePoll(text: string): Poll {
       seen[word] = { piece, offset, waiting, ended: ended === 1, bytes };
     }
   }
+  if (state === undefined) throw broken(text);
   const nothing: Seen = { piece: 0, offset: 0, waiting: 0, ended: false, bytes: undefined };
   if (state !== "unknown" && (seen.o === undefined || seen.e === undefined)) throw broken(text);
   return { state, status, record, waitedMs, lost, stdout: seen.o ?? nothing, stderr: seen.e ?? nothing };
