@@ -33,14 +33,13 @@ const STDERR_LETTERS = 4_096;
 /**
  * In front of every script: at its end it says so on both streams, with its status (see marks.ts). The engine's own word for the end is not
  * relied on: while a background process of any earlier command holds that command's stdout, version 20.10 tells of no end at all.
- * A script may redirect its stderr, and sets glue_x_temporary to a file that must not stay.
+ * A script may redirect its stderr.
  */
-const HEAD = `glue_x_token=$1 glue_x_temporary=
+const HEAD = `glue_x_token=$1
 shift
 exec 9>&2
 glue_x_end() {
 glue_x_code=$?
-[ -z "$glue_x_temporary" ] || rm -f -- "$glue_x_temporary"
 printf '\\036%s end exit %s .\\036' "$glue_x_token" "$glue_x_code" >&9
 printf '\\036%s end exit %s .\\036' "$glue_x_token" "$glue_x_code"
 }

@@ -1,11 +1,13 @@
+import { fileError, showPath } from "../common/file-errors.ts";
+import files from "../common/files.sh" with { type: "text" };
+import { parseListing, parseStat } from "../common/listing.ts";
 import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { WORKSPACE } from "./create.ts";
 import { type RunningScript, runScript, startScript } from "./exec.ts";
-import { fileError, showPath } from "./file-errors.ts";
-import script from "./files.sh" with { type: "text" };
-import { parseListing, parseStat } from "./listing.ts";
 
+/** In a shell of its own: it minds its end itself, and so does what is put in front of every script. */
+const script = `(\n${files}\n)`;
 /** Looks at a folder that changes while it is listed. */
 const LIST_TRIES = 5;
 /** For what may walk a large tree. */
@@ -57,14 +59,18 @@ export class DockerWorkspace implements Workspace {
     const running = await startScript(this.#api, this.#container, { script, words, stdin: "open" });
     // Read from the beginning: a script that has given up says so before all is sent.
     const ended = endOf(running);
+    let over = false;
+    ended.then(() => {
+      over = true;
+    });
     let arrived = 0;
     let unsent: unknown;
     try {
       for await (const piece of bytes) {
-        // One byte too many is enough for the other side to see that it is wrong.
-        await running.write(piece.subarray(0, size - arrived + 1));
+        // One byte too many is enough for the other side to see that it is wrong. One that has given up takes nothing any more.
+        await Promise.race([running.write(piece.subarray(0, size - arrived + 1)), ended]);
         arrived += piece.length;
-        if (arrived > size) break;
+        if (over || arrived > size) break;
       }
     } catch (error) {
       unsent = error;

@@ -1,7 +1,10 @@
-import { expect } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { docker, failureOf, memoryNow, run, withSession } from "./support.ts";
+
+// Containers are made and ended in every test, on machines that may be busy.
+setDefaultTimeout(120_000);
 
 /** The command lines of every process in a session's container. */
 function processesOf(session: RuntimeSession): string {

@@ -1,4 +1,4 @@
-import { expect } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { rmSync } from "node:fs";
 import { GlueError, type SandboxHandle } from "../../runtimes/contract.ts";
 import { IMAGES, testNeeding } from "../support/needs.ts";
@@ -13,6 +13,9 @@ import {
   runtimeFor,
   withSession,
 } from "./support.ts";
+
+// Containers are made and ended in every test, on machines that may be busy.
+setDefaultTimeout(120_000);
 
 const options = optionsWith();
 const runtime = runtimeFor();

@@ -1,9 +1,12 @@
-import { expect } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { chownSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { contextWith, docker, isThere, optionsWith, run, runtimeFor, withSession } from "./support.ts";
+
+// Containers are made and ended in every test, on machines that may be busy.
+setDefaultTimeout(120_000);
 
 const THEM = 4321;
 const THEIR_GROUP = 5432;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout } from "bun:test";
 import type { ProgressEvent } from "../../runtimes/contract.ts";
 import { IMAGES, missing, testNeeding } from "../support/needs.ts";
 import { dockerConfig, freePort, PASSWORD, type Registry, startRegistry, USER } from "./registry.ts";
@@ -13,6 +13,9 @@ import {
   runtimeFor,
   withSession,
 } from "./support.ts";
+
+// Containers are made and ended in every test, on machines that may be busy.
+setDefaultTimeout(120_000);
 
 const NEEDS = ["image:busybox", "registry"] as const;
 const able = NEEDS.every((need) => missing(need) === undefined);

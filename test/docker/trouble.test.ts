@@ -1,4 +1,4 @@
-import { afterAll, expect } from "bun:test";
+import { afterAll, expect, setDefaultTimeout } from "bun:test";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectEngine } from "../../runtimes/docker/engine.ts";
@@ -17,6 +17,9 @@ import {
   runtimeFor,
   withSession,
 } from "./support.ts";
+
+// Containers are made and ended in every test, on machines that may be busy.
+setDefaultTimeout(120_000);
 
 const root = join(import.meta.dir, "../..");
 const engines: OwnEngine[] = [];

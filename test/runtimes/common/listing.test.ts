@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseListing } from "../../../runtimes/docker/listing.ts";
+import { parseListing } from "../../../runtimes/common/listing.ts";
 
 const TYPES = { file: 0x8000, directory: 0x4000, symlink: 0xa000, other: 0x1000 } as const;
 const bytes = fc
