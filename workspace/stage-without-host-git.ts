@@ -72,7 +72,7 @@ async function makeBase(run: StageRun, prepared: PreparedSnapshot, plain: PlainS
 }
 
 /** Brings the bundle of the base to the host, where a landing needs it. */
-async function fetchBundle({ target }: StageRun, made: MadeBase, from: string, to: string): Promise<void> {
+export async function fetchBundle({ target }: StageRun, made: MadeBase, from: string, to: string): Promise<void> {
   const hasher = new Bun.CryptoHasher("sha256");
   let size = 0;
   const stream = await target.workspace.download(from);

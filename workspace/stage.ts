@@ -18,8 +18,6 @@ export interface StageOptions {
   readonly bundleCapBytes?: number;
   /** Only these ways are tried, for instance in tests; all that fit where it is left out. */
   readonly only?: readonly Strategy[];
-  /** For sandboxes that outlive a session: takes over what an earlier session left, or answers undefined to stage anew. */
-  readonly resume?: (target: StageTarget, tools: SandboxTools) => Promise<Staged | undefined>;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
 }
@@ -55,11 +53,13 @@ export async function stageTree(
   const startedAt = performance.now();
   const [ready, tools] = await Promise.all([prepared.ready, probeSandbox(target, options.signal)]);
   const run: StageRun = { target, options, tools, passedOver: [], startedAt };
-  const resumed = await options.resume?.(target, tools);
-  if (resumed !== undefined) return resumed;
   if (ready === undefined) {
     const { stageWithoutHostGit } = await import("./stage-without-host-git.ts");
     return await stageWithoutHostGit(run, prepared);
+  }
+  if (tools.repository) {
+    const { resumeTree } = await import("./stage-resume.ts");
+    return await resumeTree(run, ready, prepared);
   }
   const saved = saveBundle(ready);
   const [staged] = await Promise.all([stageReady(run, ready), saved]);

@@ -39,6 +39,6 @@ export function heldBy(name: string, text: string, self: Owner): GlueError {
   }
   const whose = owner.kind === "process" ? ` (process ${owner.pid})` : "";
   return new GlueError("sandboxBusy", `Sprite "${name}" is in use by session ${sessionId}${whose} of this machine.`, {
-    hint: `Close it first: glue session close ${sessionId}. If it is in another GLUE_HOME and over: ${clear}`,
+    hint: `Close it first: glue session close ${sessionId}. If its process died, glue prune saves its change. If it is another home's and over: ${clear}`,
   });
 }

@@ -46,7 +46,7 @@ export class SpriteSession implements RuntimeSession {
   async leave(): Promise<void> {
     const { private: folder, sessionId } = this.#place;
     const script =
-      'case $(cat "$1/lease" 2>/dev/null) in *"\\"session\\":\\"$2\\""*) rm -f -- "$1/lease" ;; esac; rm -rf -- "$1/spool"/*';
+      'case $(cat "$1/lease" 2>/dev/null) in *"\\"session\\":\\"$2\\""*) rm -f -- "$1/lease" ;; esac; find "$1/spool" -mindepth 1 ! -name "tool-*" -delete';
     await runTool(this.#cli, this.#place, ["sh", "-c", script, "glue", folder, sessionId]);
     await this.detach();
   }

@@ -1,6 +1,6 @@
 import type { ServerWebSocket } from "bun";
 import type { Faults } from "./faults.ts";
-import { childrenOf, type SpriteRoot } from "./root.ts";
+import { childrenOf, type SpriteRoot, UIDS } from "./root.ts";
 
 /** The first byte of a frame, where there is no terminal. */
 const FRAME = { stdin: 0, stdout: 1, stderr: 2, exit: 3, stdinEnd: 4 } as const;
@@ -17,14 +17,20 @@ export interface ExecRequest {
   readonly afterDisconnectMs: number | undefined;
 }
 
-/** Gives a command a pipe for its stdin: Bun's are sockets, which cannot be opened by name. */
-const REAL_PIPE = `exec 9<&0
-mkfifo "$1"
-cat <&9 >"$1" &
-exec 9<&- <"$1"
-rm "$1"
-shift
-exec "$@"`;
+/** Gives a command a pipe for its stdin: Bun's are sockets, which cannot be opened by name. The same process becomes the command. */
+const REAL_PIPE = `pipe(my $r, my $w);
+if (!fork) {
+  close($r);
+  open(STDOUT, ">&", $w);
+  close($w);
+  exec("cat");
+}
+close($w);
+# Whose pipe it is decides who may open it by name.
+chown(${UIDS.sprite}, ${UIDS.sprite}, $r);
+open(STDIN, "<&", $r);
+close($r);
+exec(@ARGV);`;
 
 /** What a socket of the double is for. */
 export interface ExecSocket {
@@ -76,8 +82,7 @@ export class ExecSession {
       this.#child = Bun.spawn(argv, { env, cwd: "/", terminal });
       this.over = this.#end(this.#child.exited);
     } else {
-      const pipe = `${root.folder}/stdin-${id}`;
-      const words = ["sh", "-c", REAL_PIPE, "sh", pipe, ...argv];
+      const words = ["perl", "-e", REAL_PIPE, "--", ...argv];
       const child = Bun.spawn(words, { env, cwd: "/", stdin: "pipe", stdout: "pipe", stderr: "pipe" });
       this.#child = child;
       if (!request.stdin) void child.stdin.end();

@@ -128,8 +128,8 @@ export class SpriteRoot {
     ];
     return [
       ...["nsenter", "-t", String(this.#pid), "-m", "-p", "-r", "--"],
-      // A terminal's session is the one that it was opened for.
-      ...(tty ? [] : ["setsid"]),
+      // What brings it in must not be hit by what is typed, so the command's session takes the terminal over.
+      ...(tty ? ["setsid", "-c"] : ["setsid"]),
       ...["setpriv", "--reuid", user, "--regid", user, "--init-groups", "env", "-i", "-C", dir, ...env, ...argv],
     ];
   }

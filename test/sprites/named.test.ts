@@ -1,0 +1,131 @@
+/** A sprite that the user named, over several sessions. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { join } from "node:path";
+import { doubleProblem, testWithDouble } from "./double.ts";
+import { newestSession, type Setting, setUp } from "./glue.ts";
+
+const NAMED = ["-r", "sprites", "--set", "sprites.sprite_name=my-box", "--set", "sprites.delete_on_close=false"];
+let setting: Setting;
+
+beforeAll(async () => {
+  if (doubleProblem === undefined) setting = await setUp();
+});
+
+afterAll(async () => {
+  await setting?.stop();
+});
+
+const commit = (text: string) => `${text} && git add -A && git commit -q -m '${text.replaceAll("'", "")}'`;
+
+testWithDouble(
+  "three sessions on one named sprite add up: nothing twice, nothing lost",
+  async () => {
+    const { glue, git, repo, double } = setting;
+    const branches: string[] = [];
+    const patches: string[] = [];
+    for (const text of ["echo s1 >s1.txt", "echo s2 >s2.txt", "echo s3 >>s1.txt"]) {
+      const ran = await glue(["run", ...NAMED, "-c", commit(text)]);
+      expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("1 commit, 1 file changed")]);
+      expect(double.sprites().map(({ name }) => name)).toEqual(["my-box"]);
+      const id = await newestSession(setting);
+      patches.push(await Bun.file(join(setting.home, "sessions", id, "runtime.mbox")).text());
+      const applied = await glue(["session", "apply", id]);
+      expect([applied.code, applied.stderr]).toEqual([0, expect.anything()]);
+      branches.push(`glue/${id}`);
+    }
+    expect(patches.map((patch) => patch.match(/^Subject:.*$/gm)?.length)).toEqual([1, 1, 1]);
+    const [one = "", two = "", three = ""] = branches;
+    // Ids were kept, so that each stands on the one before.
+    expect(git("rev-parse", `${two}~1`)).toBe(git("rev-parse", one));
+    expect(git("rev-parse", `${three}~1`)).toBe(git("rev-parse", two));
+    expect(git("show", `${three}:s1.txt`)).toBe("s1\ns3");
+    expect(git("show", `${three}:s2.txt`)).toBe("s2");
+    // What the host changes since then comes along, under the patch and not in it.
+    git("add", "b.txt");
+    git("commit", "-q", "-m", "second");
+    git("merge", "-q", "-m", "landed", three);
+    await Bun.write(join(repo, "a.txt"), "one, changed here\n");
+    const after = await glue(["run", ...NAMED, "-c", "cat a.txt s1.txt; echo s4 >s4.txt"]);
+    expect([after.code, after.stdout]).toEqual([0, "one, changed here\ns1\ns3\n"]);
+    expect(after.stderr).toContain("1 commit, 1 file changed");
+    expect((await glue(["session", "apply", await newestSession(setting)])).code).toBe(0);
+  },
+  180_000,
+);
+
+testWithDouble(
+  "a resumed sprite with uncommitted changes is refused with what to do, and is left as it is",
+  async () => {
+    const { glue, double } = setting;
+    // The session before left its work uncommitted.
+    const ran = await glue(["run", ...NAMED, "--", "echo", "must not run"]);
+    expect([ran.code, ran.stdout]).toEqual([125, ""]);
+    const folded = ran.stderr.replace(/\s+/g, " ");
+    const promised = `Sprite "my-box" has uncommitted changes from a previous session in
+/workspace. Commit or export them inside the sandbox before resuming,
+e.g.:
+  sprite exec my-box -- bash -lc "cd /workspace && git add -A && \\
+    git commit -m 'resume baseline'"`;
+    expect(folded).toContain(promised.replace(/\s+/g, " "));
+    expect(folded).toContain(
+      `sprite -s my-box exec -- bash -lc "cd /workspace && git add -A && git commit -m 'resume baseline'"`,
+    );
+    expect(folded).toContain("sprite destroy my-box");
+    const commit = Bun.spawn(
+      [
+        double.cli,
+        "-s",
+        "my-box",
+        "exec",
+        "--",
+        "bash",
+        "-lc",
+        "cd /workspace && git add -A && git commit -m 'resume baseline'",
+      ],
+      { env: { ...process.env, ...double.env }, stdin: "ignore", stdout: "ignore", stderr: "inherit" },
+    );
+    expect(await commit.exited).toBe(0);
+    expect((await glue(["run", ...NAMED, "--", "cat", "s4.txt"])).stdout).toBe("s4\n");
+  },
+  120_000,
+);
+
+testWithDouble(
+  "a second session on the same sprite is refused with who holds it, and gets it afterwards",
+  async () => {
+    const { glue } = setting;
+    const started = await glue(["session", "start", ...NAMED]);
+    const id = started.stdout.trim();
+    expect([started.code, id]).toEqual([0, expect.stringMatching(/^[a-z0-9-]+$/)]);
+    const second = await glue(["run", ...NAMED, "--", "true"]);
+    expect([second.code, second.stderr]).toEqual([
+      125,
+      expect.stringContaining(`Sprite "my-box" is in use by session ${id}`),
+    ]);
+    expect(second.stderr).toContain(`glue session close ${id}`);
+    expect((await glue(["exec", "-s", id, "--", "echo", "still mine"])).stdout).toBe("still mine\n");
+    expect((await glue(["session", "close", id])).code).toBe(0);
+    expect((await glue(["run", ...NAMED, "--", "true"])).code).toBe(0);
+  },
+  120_000,
+);
+
+testWithDouble("another machine's lease stands, and the refusal says how to clear it", async () => {
+  const { glue, double } = setting;
+  const owner = { kind: "process", host: "another-machine", boot: "b", pid: 1, pidStart: "1" };
+  const lease = JSON.stringify({ format: 1, session: "far-away", ours: false, owner });
+  const sprite = double.find("my-box");
+  const file = "/home/sprite/.glue-sandbox/lease";
+  await sprite?.tool(["tee", file], { user: "sprite", stdin: Buffer.from(lease) });
+  const refused = await glue(["run", ...NAMED, "--", "true"]);
+  expect([refused.code, refused.stderr]).toEqual([125, expect.stringContaining("session far-away of another machine")]);
+  expect(refused.stderr).toContain(`sprite -s my-box exec -- sh -c 'rm "$HOME/.glue-sandbox/lease"'`);
+  await sprite?.tool(["rm", file], { user: "sprite" });
+});
+
+testWithDouble("a named sprite is deleted on close where nothing says otherwise", async () => {
+  const { glue, double } = setting;
+  const ran = await glue(["run", "-r", "sprites", "--set", "sprites.sprite_name=my-box", "--", "true"]);
+  expect(ran.code).toBe(0);
+  expect(double.sprites()).toEqual([]);
+});
