@@ -28,6 +28,9 @@ export const command = defineCommand({
     const id = findSession(around.home, options.id, io.cwd);
     const interrupts = watchInterrupts((line) => io.err(line));
     interrupts.whatIsLeft(() => [`Session ${id} was not closed to the end. glue session close ${id} goes on with it.`]);
+    interrupts.signal.addEventListener("abort", () =>
+      io.warn("The change is saved first. Another interrupt leaves at once."),
+    );
     try {
       const report = await closeById(around, id, interrupts.signal);
       io.endProgress();

@@ -110,7 +110,12 @@ async function pruneRecord(
   const { verdict, why } = leftover
     ? { verdict: "orphan" as const, why: `its session is ${meta.state}` }
     : await judge(around, folder, meta, request.olderThanMs);
-  if (verdict !== "orphan") return { item: { ...base, outcome: verdict, why }, recorded: true };
+  if (verdict !== "orphan") {
+    // Nobody but the user can know; on the same machine it is theirs to say.
+    const say = verdict === "unknown" && meta.owner.host === around.facts.host;
+    const told = say ? `${why}; glue session close ${folder.id} ends it` : why;
+    return { item: { ...base, outcome: verdict, why: told }, recorded: true };
+  }
   if (request.dryRun) return { item: { ...base, outcome: "would-release", why }, recorded: true };
   const released = await releaseOrphan(around, folder, { olderThanMs: request.olderThanMs, sandbox });
   return { item: { ...base, ...released, why: released.why || why }, recorded: true };

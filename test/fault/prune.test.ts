@@ -141,6 +141,18 @@ describe("what prune cannot prove ours and dead it keeps, and says so", () => {
   }, 20_000);
 });
 
+test("what only the user can know is theirs to end: a killed session of an earlier boot is closed by its id", async () => {
+  const [home, folder] = [freshHome(), realpathSync(tempDir())];
+  const { id, pid } = await killedRun(home, folder);
+  rewriteOwner(home, id, { boot: "earlier" });
+  const { items } = await prune(home, folder);
+  expect(items[0]?.outcome).toBe("unknown");
+  expect(items[0]?.why).toContain(`glue session close ${id} ends it`);
+  expect(runs(pid)).toBe(true);
+  expect((await glue(home, ["session", "close", id], { cwd: folder })).code).toBe(0);
+  expect(runs(pid)).toBe(false);
+}, 20_000);
+
 describe("an open session belongs to its folder", () => {
   test("it is kept while the folder is there, and ended when the folder is gone, with all that runs in it", async () => {
     const [home, parent] = [freshHome(), realpathSync(tempDir())];
