@@ -166,10 +166,13 @@ glue_check() {
 # something cannot be killed.
 glue_end() {
   glue_records
-  glue_clock
-  glue_term_until=$((glue_now + glue_grace / 10)) glue_kill_until=$((glue_now + glue_grace / 10 + 500))
+  glue_term_until=
   while glue_scan; [ -n "$glue_live" ]; do
     glue_clock
+    # The grace begins with the first TERM: looking can take long on a busy machine.
+    if [ -z "$glue_term_until" ]; then
+      glue_term_until=$((glue_now + glue_grace / 10)) glue_kill_until=$((glue_now + glue_grace / 10 + 500))
+    fi
     glue_signal=TERM glue_until=$glue_term_until
     if [ "$glue_now" -ge "$glue_term_until" ]; then glue_signal=KILL glue_until=$glue_kill_until; fi
     [ "$glue_now" -lt "$glue_kill_until" ] || return 1
@@ -189,8 +192,9 @@ glue_end() {
 # Keeps the deadline by itself, whoever else dies. A sleep that somebody killed is taken up again.
 glue_watch() {
   trap '' HUP INT QUIT
-  # KILL: between fork and exec, a child still has this handler, and TERM would be lost on it.
-  trap '[ -z "$!" ] || kill -s KILL "$!"; exit 0' TERM
+  # KILL: between fork and exec, a child still has this handler, and TERM would be lost on it. Waited for: not every PID 1 buries
+  # orphans.
+  trap 'if [ -n "$!" ]; then kill -s KILL "$!"; wait "$!"; fi; exit 0' TERM
   PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
   glue_who
   glue_clock
@@ -295,9 +299,9 @@ glue_others() {
 }
 
 glue_kill_all() {
+  if glue_others; then glue_all TERM; fi
   glue_clock
   glue_until=$((glue_now + glue_grace / 10)) glue_kill_until=$((glue_now + glue_grace / 10 + 500))
-  if glue_others; then glue_all TERM; fi
   while glue_others; do
     if [ "$glue_now" -ge "$glue_until" ]; then glue_all KILL; fi
     [ "$glue_now" -lt "$glue_kill_until" ] || exit 1
