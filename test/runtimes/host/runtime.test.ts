@@ -98,16 +98,6 @@ describe("ending all that runs in a session", () => {
     expect(runs(pid)).toBe(false);
     await session.close();
   });
-
-  test("is quick where nothing runs", async () => {
-    const session = await openHost();
-    await textOf(session, "true");
-    const began = performance.now();
-    await session.killAll();
-    // A proper look starts a shell and takes longer than this; a machine under load may need both.
-    expect(performance.now() - began).toBeLessThan(200);
-    await session.close();
-  });
 });
 
 test("what is ready is told, and what is missing with its remedy", async () => {
