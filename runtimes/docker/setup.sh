@@ -67,10 +67,12 @@ done
 echo "main $main"
 
 if read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id; then echo "boot $boot"; fi
+owner=
 for path do
   # Names may hold anything; the order tells which is which.
   if facts=$(stat -c '%d %i %u %g' -- "$path" 2>/dev/null); then
     echo "mount $facts"
+    if [ -z "$owner" ]; then owner=${facts% *} owner=${owner##* }; fi
   else
     echo 'mount unknown'
   fi
@@ -81,6 +83,10 @@ mkdir -p -m 755 "$own" "$own/home"
 mkdir -p -m 700 "$own/spool"
 cat >"$own/launch.sh"
 echo "$uid $gid $main" >"$own/facts"
+if [ "$mode" = direct ] && [ "$owner" != "$uid" ]; then
+  # git refuses to work in a repository of somebody else, which the user's is to the user in here. This file is the container's own.
+  printf '[safe]\n\tdirectory = *\n' >>/etc/gitconfig
+fi
 if [ "$mode" = copy ]; then
   # What an image keeps there would be taken for a part of the tree; a mount would have hidden it as well.
   rm -rf /workspace 2>/dev/null || [ -d /workspace ]

@@ -1,0 +1,128 @@
+import { expect, setDefaultTimeout } from "bun:test";
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { testNeeding } from "../support/needs.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { contextWith, failureOf, isThere, optionsWith, run, runtimeFor, withSession } from "./support.ts";
+
+// Containers are made and ended in every test, on machines that may be busy.
+setDefaultTimeout(120_000);
+
+const treeAt = (top: string, outsideGitDirs: string[] = []) => ({ top, subfolder: "", outsideGitDirs });
+
+function git(cwd: string, ...words: string[]): string {
+  const identity = {
+    GIT_AUTHOR_NAME: "A",
+    GIT_AUTHOR_EMAIL: "a@example.com",
+    GIT_COMMITTER_NAME: "A",
+    GIT_COMMITTER_EMAIL: "a@example.com",
+  };
+  const env = { PATH: process.env.PATH, HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1", ...identity };
+  const done = Bun.spawnSync(["git", ...words], { cwd, env });
+  if (done.exitCode !== 0) throw new Error(done.stderr.toString());
+  return done.stdout.toString().trim();
+}
+
+testNeeding(["image:debian-git"], "in direct mode both sides see the same files at once", async () => {
+  const top = tempDir();
+  writeFileSync(join(top, "before"), "1");
+  await withSession({ context: { tree: treeAt(top) } }, async (session) => {
+    expect(session.direct).toBe(true);
+    expect((await run(session, "cat before; echo made >inside")).out).toBe("1");
+    expect(readFileSync(join(top, "inside"), "utf8")).toBe("made\n");
+    writeFileSync(join(top, "outside"), "2");
+    expect((await run(session, "cat outside")).out).toBe("2");
+  });
+  expect(readFileSync(join(top, "inside"), "utf8")).toBe("made\n");
+});
+
+testNeeding(["image:debian-git"], "a copy has nothing of the host in it", async () => {
+  const top = tempDir();
+  writeFileSync(join(top, "mine"), "1");
+  await withSession({ context: { tree: treeAt(top), mode: "copy" } }, async (session) => {
+    expect(session.direct).toBe(false);
+    expect((await run(session, "ls -A; grep -c ' /workspace ' /proc/self/mounts")).out).toBe("0\n");
+  });
+});
+
+testNeeding(["image:debian-git"], "a folder of any name can be the tree", async () => {
+  const top = join(tempDir(), "we:ird, 'na\"me\n $(x)");
+  mkdirSync(top);
+  await withSession({ context: { tree: treeAt(top) } }, async (session) => {
+    expect(await run(session, "echo ok >here; pwd")).toMatchObject({ exitCode: 0, out: "/workspace\n" });
+  });
+  expect(readFileSync(join(top, "here"), "utf8")).toBe("ok\n");
+});
+
+testNeeding(
+  ["image:debian-git", "git"],
+  "git works in a linked worktree, whose git directory lies elsewhere",
+  async () => {
+    const repository = realpathSync(tempDir());
+    git(repository, "init", "-q", "-b", "main");
+    writeFileSync(join(repository, "a"), "1\n");
+    git(repository, "add", "a");
+    git(repository, "commit", "-qm", "first");
+    const linked = join(realpathSync(tempDir()), "linked");
+    git(repository, "worktree", "add", "-q", linked, "-b", "side");
+    await withSession({ context: { tree: treeAt(linked, [join(repository, ".git")]) } }, async (session) => {
+      const safe = "git -c safe.directory=/workspace";
+      const script = `echo 2 >>a; ${safe} -c user.name=B -c user.email=b@example.com commit -qam second && ${safe} log --format=%s`;
+      expect(await run(session, script)).toMatchObject({ exitCode: 0, out: "second\nfirst\n", err: "" });
+    });
+    expect(git(linked, "log", "--format=%s")).toBe("second\nfirst");
+    expect(git(linked, "status", "--porcelain")).toBe("");
+  },
+);
+
+testNeeding(
+  ["image:debian-git", "git", "root"],
+  "git works in a repository whose owner is another user than the container's",
+  async () => {
+    const top = realpathSync(tempDir());
+    git(top, "init", "-q");
+    Bun.spawnSync(["chown", "-R", "4321:4321", top]);
+    await withSession({ context: { tree: treeAt(top) } }, async (session) => {
+      expect(await run(session, "git status --short --branch")).toMatchObject({ exitCode: 0, err: "" });
+    });
+  },
+);
+
+testNeeding(["image:debian-git"], "more folders are mounted where their rows say, to read or to write", async () => {
+  const read = tempDir();
+  const write = tempDir();
+  writeFileSync(join(read, "file"), "1\n");
+  const options = { "docker.mounts": [`${read}:/data:ro`, write] };
+  await withSession({ options, context: { mode: "copy" } }, async (session) => {
+    const done = await run(session, `cat /data/file; touch /data/no; echo x >${write}/yes`);
+    expect(done.out).toBe("1\n");
+    expect(done.err).toContain("Read-only file system");
+  });
+  expect(readFileSync(join(write, "yes"), "utf8")).toBe("x\n");
+});
+
+testNeeding(
+  ["image:debian-git"],
+  "a mount that would expose the home folder is refused before anything is made",
+  async () => {
+    const context = contextWith();
+    const error = await failureOf(runtimeFor().open(optionsWith({ "docker.mounts": ["~"] }), context));
+    expect(error.code).toBe("mountInvalid");
+    expect(isThere(context.sessionId)).toBe(false);
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "a command that takes more memory than it may is killed, and nothing else is",
+  async () => {
+    await withSession({ options: { "docker.memory": "32m" }, context: { mode: "copy" } }, async (session) => {
+      const greedy = await session.executor.run(
+        { argv: ["tail", "-c", "100000000"] },
+        { stdin: new Uint8Array(90_000_000) },
+      );
+      expect(await greedy.wait()).toEqual({ exitCode: 137, outcome: "signalled" });
+      expect(await run(session, "echo alive")).toMatchObject({ out: "alive\n" });
+    });
+  },
+);
