@@ -171,4 +171,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "20a1437344c87d27";
+export const OPTIONS_FINGERPRINT = "f35fd388e36b0c2f";

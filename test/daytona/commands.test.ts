@@ -226,3 +226,22 @@ testWithDouble(
   },
   90_000,
 );
+
+testWithDouble(
+  "a hundred commands take about a request each, over few connections, and none is asked for needlessly",
+  async () => {
+    await withSession(double, async (session) => {
+      await run(session, { argv: ["true"] });
+      const before = double.requests.length;
+      for (let index = 0; index < 100; index += 1) await run(session, { argv: ["echo", String(index)] });
+      const perCommand = (double.requests.length - before) / 100;
+      console.log(`requests a command: ${perCommand}`);
+      expect(perCommand).toBeLessThan(2);
+      const quiet = double.requests.length;
+      expect(await run(session, "sleep 3")).toMatchObject({ exitCode: 0 });
+      // One to start it, and one that waits inside until it ends.
+      expect(double.requests.length - quiet).toBeLessThanOrEqual(3);
+    });
+  },
+  60_000,
+);
