@@ -59,7 +59,7 @@ const LAST_WORDS_MS = 1_000;
  * goes wrong here, it does not run on. Never rejects.
  */
 export async function relay(session: Session, plan: CommandPlan, io: Io, signal: AbortSignal): Promise<Relayed> {
-  const inherit = !io.json && plan.pty === undefined;
+  const inherit = !io.json && plan.pty === undefined && mayHoldOurs(session, io);
   let putBack: () => void = () => undefined;
   let started = false;
   try {
@@ -89,6 +89,14 @@ export async function relay(session: Session, plan: CommandPlan, io: Io, signal:
   } finally {
     putBack();
   }
+}
+
+/**
+ * Whether the command may write to our own stdout and stderr. What it leaves running in a session that stays would keep a pipe open, and
+ * whoever reads from it waiting, long after the result.
+ */
+function mayHoldOurs(session: Session, io: Io): boolean {
+  return session.meta.owner.kind === "process" || (io.terminal.isTTY(1) && io.terminal.isTTY(2));
 }
 
 /** Waits for the end of the command and of its output. When either fails, the command is ended. */

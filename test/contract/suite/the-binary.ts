@@ -9,10 +9,18 @@ interface Ran {
   readonly err: string;
 }
 
+/** How a command is given to the binary: in a session of its own, or in one that stays, from another process each time. */
+type Way = "run" | "exec";
+
 /** The same promises from outside: the built binary, by its command line. */
 export function theBinary(bench: Bench): void {
+  for (const way of ["run", "exec"] as const) theBinaryBy(bench, way);
+}
+
+function theBinaryBy(bench: Bench, way: Way): void {
   const tree = tempDir();
   const home = tempDir();
+  let opened: Promise<string> | undefined;
 
   async function glue(
     words: readonly string[],
@@ -28,12 +36,19 @@ export function theBinary(bench: Bench): void {
   }
 
   async function startGlue(words: readonly string[], more: { stdin?: Uint8Array; env?: Record<string, string> } = {}) {
-    const { set, env } = await bench.started();
-    const options = Object.entries({ kill_grace_seconds: "0.5", ...set }).flatMap(([key, value]) => [
-      "--set",
-      `${key}=${value}`,
-    ]);
-    return Bun.spawn([gluePath(), "run", "-q", "-r", bench.target.runtime, ...options, ...words], {
+    const first = way === "run" ? ["run", "-q", ...(await opening())] : ["exec", "-q", "-s", await session()];
+    return await spawnGlue([...first, ...words], more);
+  }
+
+  async function opening(): Promise<string[]> {
+    const { set } = await bench.started();
+    const options = Object.entries({ kill_grace_seconds: "0.5", ...set });
+    return ["-r", bench.target.runtime, ...options.flatMap(([key, value]) => ["--set", `${key}=${value}`])];
+  }
+
+  async function spawnGlue(words: readonly string[], more: { stdin?: Uint8Array; env?: Record<string, string> } = {}) {
+    const { env } = await bench.started();
+    return Bun.spawn([gluePath(), ...words], {
       cwd: tree,
       env: { PATH: process.env.PATH ?? "", HOME: home, GLUE_HOME: `${home}/.glue`, ...env, ...more.env },
       stdin: more.stdin ?? "ignore",
@@ -42,8 +57,19 @@ export function theBinary(bench: Bench): void {
     });
   }
 
+  /** The id of the session that stays; opened with the first command. */
+  function session(): Promise<string> {
+    opened ??= (async () => {
+      const child = await spawnGlue(["session", "start", "-q", ...(await opening())]);
+      const [id, problem] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+      if ((await child.exited) !== 0) throw new Error(`session start: ${problem}`);
+      return id.trim();
+    })();
+    return opened;
+  }
+
   const shows = (title: string, run: () => Promise<void>) =>
-    bench.showsAlone("command_capture", `glue run: ${title}`, run, 60_000, missing("built-binary"));
+    bench.showsAlone("command_capture", `glue ${way}: ${title}`, run, 60_000, missing("built-binary"));
 
   shows("the status, stdout and stderr are the command's", async () => {
     const ran = await glue(["--", "sh", "-c", "echo out; echo err >&2; exit 3"]);
@@ -133,6 +159,13 @@ export function theBinary(bench: Bench): void {
     writeFileSync(`${tree}/input`, "in");
     expect((await glue(["--", "sh", "-c", "cat input; printf out >output"])).out).toBe("in");
     if ((await bench.started()).mode === "direct") expect(readFileSync(`${tree}/output`, "utf8")).toBe("out");
+  });
+
+  if (way === "run") return;
+  shows("the session that served all of these is closed, and takes no more", async () => {
+    const child = await spawnGlue(["session", "close", "-q", await session()]);
+    expect([await child.exited, await child.stderr.text()]).toEqual([0, ""]);
+    expect((await glue(["--", "true"])).code).toBe(125);
   });
 }
 
