@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { OpenContext, Options, Owner, RuntimeId, RuntimeSession } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
@@ -10,6 +11,7 @@ import { takeLock } from "./lock.ts";
 import { FORMAT_VERSION, GLUE_VERSION, type SessionMeta } from "./meta.ts";
 import { currentOwner } from "./owner.ts";
 import { type Changes, logState, recordIntent, recordState } from "./record.ts";
+import { removeFolder } from "./remove-folder.ts";
 import { fallbackOf, modeOf } from "./runtime-options.ts";
 import type { Session, Surroundings } from "./session.ts";
 import { makeSessionFolder, type SessionFolder } from "./store.ts";
@@ -66,6 +68,10 @@ export async function openSession(request: OpenRequest): Promise<Session> {
       ...(signal === undefined ? {} : { signal }),
     };
     return await openOrFallBack({ request, around, folder, context, options });
+  } catch (error) {
+    // Without a record nothing was asked for: there is nothing to keep.
+    if (!existsSync(folder.meta)) removeFolder(around.home, folder);
+    throw error;
   } finally {
     lock.release();
   }

@@ -1,16 +1,14 @@
-import { renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { statSync } from "node:fs";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { healLocked } from "./heal.ts";
-import { type Home, homeError } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
+import { removeFolder } from "./remove-folder.ts";
 import type { Surroundings } from "./session.ts";
 import { refuseIfOwned } from "./session-state.ts";
 import { notFound, type SessionFolder, sessionFolder } from "./store.ts";
-import { tidyEntry } from "./unfinished.ts";
 
 /**
  * Removes a session and everything recorded of it. Without `force` only one that has ended and holds nothing that exists nowhere
@@ -59,17 +57,4 @@ function refuse(meta: SessionMeta): void {
 async function releaseUnsaved(around: Surroundings, meta: SessionMeta): Promise<void> {
   const runtime = await loadRuntime(meta.runtime);
   await runtime.release(meta.handle, await resolveReferences(meta.options, around.env));
-}
-
-/** Out of sight at once, then emptied: nobody meets half of a session. */
-export function removeFolder(home: Home, folder: SessionFolder): void {
-  const aside = join(home.cache, `removed-${folder.id}`);
-  try {
-    rmSync(aside, { recursive: true, force: true });
-    renameSync(folder.path, aside);
-    tidyEntry(home, folder.id, undefined);
-    rmSync(aside, { recursive: true, force: true });
-  } catch (cause) {
-    throw homeError(cause, folder.path);
-  }
 }

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { isGlueError } from "../spec/glue-error.ts";
 import { type Lock, takeLock } from "./lock.ts";
-import { removeFolder } from "./remove.ts";
+import { removeFolder } from "./remove-folder.ts";
 import type { Surroundings } from "./session.ts";
 import type { SessionFolder } from "./store.ts";
 

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Owner, RuntimeId } from "../../runtimes/contract.ts";
 import { type Home, openHome } from "../../session/home.ts";
@@ -67,11 +66,4 @@ export function metaOf(id: string, changes: Partial<SessionMeta> = {}): SessionM
     handle: { runtime, name: `glue-${id}`, data: {} },
     ...changes,
   };
-}
-
-/** A folder of its own for one test. */
-export function freshFolder(name = "folder"): string {
-  const path = join(tempDir(), name);
-  mkdirSync(path, { recursive: true });
-  return path;
 }
