@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { needsRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { type ByteStream, type CommandResult, GlueError, type RunningCommand } from "../contract.ts";
 import { endTree } from "./end-tree.ts";
-import { removeRecords } from "./records.ts";
+import { LAUNCHER_FILES, removeRecords } from "./records.ts";
 import type { Child } from "./spawn.ts";
 
 export interface HostCommandFacts {
@@ -14,6 +14,8 @@ export interface HostCommandFacts {
   readonly timeoutMs: number | undefined;
   /** Whether the launcher runs the command; else the child is the command itself. */
   readonly launched: boolean;
+  /** Whether its script is in a file of the spool. */
+  readonly staged: boolean;
 }
 
 /** How much later than the launcher's watchdog ours acts: only a missing `sleep` or a killed watchdog gets that far. */
@@ -63,7 +65,14 @@ export class HostCommand implements RunningCommand {
   async #endTree(): Promise<void> {
     const { spool, graceMs } = this.#facts;
     await endTree("kill", this.id, spool, graceMs);
-    if (this.#over) removeRecords(spool, this.id, this.#child.pid);
+    if (this.#over) this.#forget();
+  }
+
+  #forget(): void {
+    const { launched, staged, spool } = this.#facts;
+    // The usual command leaves its record and nothing else, and looking for more takes time.
+    const more = launched || staged || this.#ending !== undefined || this.#child.killed();
+    removeRecords(spool, this.id, this.#child.pid, more ? LAUNCHER_FILES : []);
   }
 
   async #settle(signal: AbortSignal | undefined): Promise<CommandResult> {
@@ -92,7 +101,7 @@ export class HostCommand implements RunningCommand {
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
-      removeRecords(spool, this.id, this.#child.pid);
+      this.#forget();
     }
   }
 

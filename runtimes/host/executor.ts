@@ -15,7 +15,7 @@ import {
 import { HostCommand } from "./command.ts";
 import { hostSh } from "./end-tree.ts";
 import { hostEnvironment } from "./environment.ts";
-import { removeRecords, writeRecord } from "./records.ts";
+import { LAUNCHER_FILES, removeRecords, writeRecord } from "./records.ts";
 import { type Child, type SpawnOptions, spawnChild, startError, systemCode } from "./spawn.ts";
 
 export interface HostPlace {
@@ -50,12 +50,12 @@ export class HostExecutor implements CommandExecutor {
     const { spool, sessionId } = this.#place;
     const id = newCommandId(sessionId);
     const cwd = this.#cwd(options.cwd);
-    const argv = await commandArgv(
-      command,
-      this.#place.shell,
-      async (text) => this.#stage(id, text),
-      this.#shellFlags(command),
-    );
+    let staged = false;
+    const stage = async (text: Uint8Array): Promise<string> => {
+      staged = true;
+      return this.#stage(id, text);
+    };
+    const argv = await commandArgv(command, this.#place.shell, stage, this.#shellFlags(command));
     const io: SpawnOptions = {
       cwd,
       env: hostEnvironment(options.env, id, cwd),
@@ -79,12 +79,16 @@ export class HostExecutor implements CommandExecutor {
     try {
       [child, launched] = await start();
     } catch (error) {
-      removeRecords(spool, id, undefined);
+      removeRecords(spool, id, undefined, LAUNCHER_FILES);
       throw error;
     }
     this.#place.started?.(child.pid);
     if (!launched) writeRecord(spool, id, child.pid);
-    return new HostCommand(child, { id, spool, graceMs, timeoutMs: options.timeoutMs, launched }, options.signal);
+    return new HostCommand(
+      child,
+      { id, spool, graceMs, timeoutMs: options.timeoutMs, launched, staged },
+      options.signal,
+    );
   }
 
   async #launch(

@@ -1,5 +1,5 @@
 /** The records of running commands in the spool, in the launcher's format, so that any process can find and end a command's tree. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
 /**
  * Start time of a process as the launcher would write it: what makes its number mean that one process. Undefined when it is gone.
@@ -25,18 +25,17 @@ export function writeRecord(spool: string, id: string, pid: number): void {
   if (start !== undefined) writeFileSync(`${spool}/${id}.pid`, `${pid} ${start} ${pid} ${start} 0 0 .\n`);
 }
 
+/** What the launcher and others may have written about a command besides its record. */
+export const LAUNCHER_FILES: readonly string[] = ["note", "exit", "timeout", "cancel", "script"];
+
 /**
- * Forgets a command that is over. Where something of its process group `pid` lives on, the record of it stays, for whoever ends the
- * session; undefined means that there never was one.
+ * Forgets a command that is over: removes those files of it, and its record. Where something of its process group `pid` lives on, the
+ * record stays, for whoever ends the session; undefined means that there never was one.
  */
-export function removeRecords(spool: string, id: string, pid: number | undefined): void {
-  const kinds = ["note", "exit", "timeout", "cancel", "script"];
-  if (pid === undefined || !groupLives(pid)) kinds.push("pid");
-  for (const kind of kinds) {
-    const path = `${spool}/${id}.${kind}`;
-    // Most of them were never written; what cannot be removed goes with the session's folder.
-    if (existsSync(path)) rmSync(path, { force: true });
-  }
+export function removeRecords(spool: string, id: string, pid: number | undefined, files: readonly string[]): void {
+  // What cannot be removed goes with the session's folder.
+  for (const file of files) rmSync(`${spool}/${id}.${file}`, { force: true });
+  if (pid === undefined || !groupLives(pid)) rmSync(`${spool}/${id}.pid`, { force: true });
 }
 
 function groupLives(pid: number): boolean {

@@ -1,5 +1,6 @@
 /** One use of the host: the caller's own machine and processes. */
 
+import { rmdirSync } from "node:fs";
 import { commandIdPrefix } from "../common/command-id.ts";
 import type {
   CommandExecutor,
@@ -70,5 +71,16 @@ export class HostSession implements RuntimeSession {
 /** Removes what a session has on the disk: never more than its own folders, and in `direct` mode not the workspace. */
 export async function removePlaces(places: HostPlaces): Promise<void> {
   if (places.mode === "copy") await removeTree(Buffer.from(places.workspace));
-  await removeTree(Buffer.from(places.private));
+  if (!removedEmpty(places)) await removeTree(Buffer.from(places.private));
+}
+
+/** The usual end of a short session: nothing is left in its folders, and two calls do. */
+function removedEmpty({ spool, private: own }: HostPlaces): boolean {
+  try {
+    rmdirSync(spool);
+    rmdirSync(own);
+    return true;
+  } catch {
+    return false; // not empty, or gone already: whoever removes the tree will see
+  }
 }
