@@ -3,6 +3,7 @@ import {
   type ByteStream,
   type CommandResult,
   GlueError,
+  isGlueError,
   type RunningCommand,
   type RunOptions,
   type SandboxDeath,
@@ -34,6 +35,8 @@ const SECOND_WATCHDOG_MS = 1_500;
 const LINGER_MS = 2_000;
 /** How long a result waits for output that nobody reads. */
 const UNREAD_MS = 1_000;
+/** After so long without a word a running command is looked for: a connection can be dead without having ended. */
+const QUIET_MS = 30_000;
 /** Until the sprite's shell must have said that it started. */
 const START_MS = 90_000;
 
@@ -54,6 +57,7 @@ export class SpriteCommand implements RunningCommand {
   /** What the marks told; undefined when the program ended without them. */
   readonly #told = Promise.withResolvers<Outcome | undefined>();
   #result: Promise<CommandResult> | undefined;
+  #heard = -1;
   #reason: "cancelled" | "timeout" | undefined;
   #ending: Promise<void> | undefined;
 
@@ -161,8 +165,10 @@ export class SpriteCommand implements RunningCommand {
       unfed = error;
       onAbort();
     });
+    const watch = setInterval(() => void this.#lookIfQuiet(), QUIET_MS);
     try {
       const told = await this.#told.promise;
+      clearInterval(watch);
       const outcome = told ?? (await findOutcome(this.#cli, this.#place, this.id, this.#onDeath));
       const lost = await this.#deliver(outcome);
       // Cancelled or late, the result comes when nothing of the tree is left.
@@ -172,12 +178,31 @@ export class SpriteCommand implements RunningCommand {
         this.#reason === "timeout" ? { exitCode: 124, outcome: "timeout" } : resultOfRecord(outcome.record);
       return lost ? { ...result, outputLost: true } : result;
     } finally {
+      clearInterval(watch);
       clearTimeout(watchdog);
       signal?.removeEventListener("abort", onAbort);
       this.#out.close();
       this.#err?.close();
       void this.#letGo();
     }
+  }
+
+  /** Gives the connection up where the command is over, or the sprite gone, and nobody said so. */
+  async #lookIfQuiet(): Promise<void> {
+    const heard = this.#out.received + (this.#err?.received ?? 0);
+    if (heard !== this.#heard) {
+      this.#heard = heard;
+      return;
+    }
+    try {
+      if ((await look(this.#cli, this.#place, this.id)) === "alive") return;
+      await Bun.sleep(LINGER_MS);
+    } catch (error) {
+      // A service that does not answer says nothing of the command; only a sprite that is gone does.
+      if (!isGlueError(error, "sandboxGone")) return;
+    }
+    this.#process.kill();
+    this.#told.resolve(undefined);
   }
 
   async #letGo(): Promise<void> {

@@ -16,6 +16,8 @@ export const sprites: ContractTarget = {
       env: double.env,
       mode: "copy",
       hostAddress: "127.0.0.1",
+      // Commands run as the image's own user.
+      unprivileged: {},
       stop: () => double.stop(),
     };
   },

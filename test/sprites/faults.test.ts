@@ -1,0 +1,173 @@
+/** What goes wrong with a service that is far away, one thing at a time. The table in docs/sprites.md says the same in words. */
+import { describe, expect } from "bun:test";
+import type { Fault } from "../doubles/sprite/faults.ts";
+import { testWithDouble } from "./double.ts";
+import { run, withDouble } from "./open.ts";
+
+/** Only calls that carry a command of the user's. */
+const COMMANDS = /run\.sh/;
+
+describe("opening", () => {
+  const refused: readonly [title: string, fault: Fault, code: string, said: RegExp][] = [
+    ["nobody is logged in", { act: "logged-out" }, "authFailed", /no organizations configured/],
+    ["the account is full", { act: "capacity" }, "quotaExceeded", /Maximum concurrent sprites/],
+    ["the answer to the create is lost", { act: "lost-create", times: 1 }, "runtimeUnreachable", /502/],
+  ];
+  for (const [title, fault, code, said] of refused) {
+    testWithDouble(`${title}: it is refused and nothing stays behind`, async () => {
+      await withDouble(async ({ double, open }) => {
+        double.faults.add(fault);
+        await expect(open()).rejects.toMatchObject({ code, message: expect.stringMatching(said) });
+        expect(double.sprites()).toEqual([]);
+      });
+    });
+  }
+
+  const waited: readonly [title: string, fault: Fault][] = [
+    ["a new sprite answers 502 for a while", { act: "handshake", status: 502, times: 3 }],
+    ["the sprite is still starting", { act: "asleep", times: 3 }],
+    ["the answer of the set-up is cut off", { act: "cut", bytes: 10, times: 1 }],
+    ["the set-up ends without an exit frame", { act: "no-exit", times: 1 }],
+  ];
+  for (const [title, fault] of waited) {
+    testWithDouble(`${title}: it is waited for`, async () => {
+      await withDouble(async ({ double, open }) => {
+        double.faults.add(fault);
+        const session = await open();
+        expect((await run(session, "echo ready")).out.toString()).toBe("ready\n");
+        await session.close();
+        expect(double.sprites()).toEqual([]);
+      });
+    });
+  }
+
+  testWithDouble("an interrupt leaves no sprite behind", async () => {
+    await withDouble(async ({ double, runtime, options, context }) => {
+      const stop = new AbortController();
+      double.faults.add({ act: "handshake", status: 502, times: 50 });
+      setTimeout(() => stop.abort(), 500);
+      await expect(runtime.open(options, { ...context, signal: stop.signal })).rejects.toMatchObject({
+        code: "cancelled",
+      });
+      expect(double.sprites()).toEqual([]);
+    });
+  });
+});
+
+describe("a command", () => {
+  const whole: readonly [title: string, fault: Fault][] = [
+    ["stdout is lost from 512 KB on, with exit 0", { act: "lose-stdout", bytes: 524_288, times: 1, on: COMMANDS }],
+    ["the connection ends in the middle", { act: "cut", bytes: 70_000, times: 1, on: COMMANDS }],
+    ["the connection ends at once", { act: "cut", bytes: 0, times: 1, on: COMMANDS }],
+    ["there is no exit frame", { act: "no-exit", times: 1, on: COMMANDS }],
+    ["the handshake is refused", { act: "handshake", status: 503, times: 3, on: COMMANDS }],
+    ["the output is late", { act: "delay", ms: 800, times: 1, on: COMMANDS }],
+  ];
+  for (const [title, fault] of whole) {
+    testWithDouble(`${title}: it runs once, its output is whole and its exit code true`, async () => {
+      await withDouble(async ({ double, open }) => {
+        const session = await open();
+        double.faults.add(fault);
+        const script =
+          "echo ran >>/tmp/runs; head -c 2000000 /dev/urandom | tee /tmp/all; sha256sum </tmp/all >&2; exit 7";
+        const ended = await run(session, script);
+        expect([ended.exitCode, ended.outcome, ended.outputLost]).toEqual([7, "exited", false]);
+        expect(new Bun.CryptoHasher("sha256").update(ended.out).digest("hex")).toBe(ended.err.slice(0, 64));
+        expect((await run(session, "cat /tmp/runs")).out.toString()).toBe("ran\n");
+      });
+    });
+  }
+
+  testWithDouble("what is long or secret never travels in a request line", async () => {
+    await withDouble(async ({ double, open }) => {
+      const session = await open();
+      const secret = "s3cret-".repeat(12_000);
+      const ended = await run(session, 'echo "${#SECRET}"; exit 3', { SECRET: secret });
+      expect([ended.out.toString(), ended.exitCode]).toEqual([`${secret.length}\n`, 3]);
+      await session.workspace.write("file", Buffer.from(secret));
+      expect(Math.max(...double.execs.map((line) => line.length))).toBeLessThan(24_000);
+      expect(double.execs.join("\n")).not.toContain("s3cret-");
+    });
+  });
+
+  testWithDouble("its sprite is destroyed in the middle: that is unknown, never a success", async () => {
+    await withDouble(async ({ double, open }) => {
+      const session = await open();
+      const running = await session.executor.run({ script: "sleep 60" });
+      const destroyed = Bun.spawn([double.cli, "destroy", "--force", session.handle.name], {
+        env: { ...process.env, ...double.env },
+        stdio: ["ignore", "ignore", "ignore"],
+      });
+      await destroyed.exited;
+      await expect(running.wait()).rejects.toMatchObject({ code: "outcomeUnknown" });
+      expect((await session.died).final).toBe(true);
+    });
+  });
+
+  testWithDouble("its sprite sleeps between two commands: the next wakes it, with its files", async () => {
+    await withDouble(async ({ double, open }) => {
+      const session = await open();
+      await run(session, "echo kept >kept");
+      await double.sprites()[0]?.root.stop();
+      expect((await run(session, "cat kept")).out.toString()).toBe("kept\n");
+    });
+  });
+
+  testWithDouble("a CLI that says on stdout what it does is not taken for the command", async () => {
+    await withDouble(
+      async ({ open }) => {
+        const session = await open();
+        expect((await run(session, "echo mine")).out.toString()).toBe("mine\n");
+        await session.workspace.write("file", Buffer.from("bytes"));
+        expect(Buffer.from(await session.workspace.read("file")).toString()).toBe("bytes");
+      },
+      { FAKE_SPRITE_BANNER: "1" },
+    );
+  });
+});
+
+describe("files", () => {
+  const bytes = new Uint8Array(3_000_000).map((_, at) => (at * 7919) >> 3);
+  const harmless: readonly [title: string, faults: readonly Fault[]][] = [
+    ["a stream of segments loses bytes", [{ act: "lose-stdout", bytes: 524_288, on: /segments\.sh/ }]],
+    ["answers are cut off", [{ act: "cut", bytes: 200, times: 2, on: /tool\.sh/ }]],
+    ["answers lose their end", [{ act: "lose-stdout", bytes: 1_000, times: 2, on: /tool\.sh/ }]],
+    ["handshakes are refused", [{ act: "handshake", status: 502, times: 3 }]],
+  ];
+  for (const [title, faults] of harmless) {
+    testWithDouble(`${title}: every byte goes up and comes back`, async () => {
+      await withDouble(async ({ double, open }) => {
+        const session = await open();
+        for (const fault of faults) double.faults.add(fault);
+        await session.workspace.write("big", bytes);
+        const back = await new Response(await session.workspace.download("big")).arrayBuffer();
+        expect(Buffer.compare(Buffer.from(back), Buffer.from(bytes))).toBe(0);
+      });
+    });
+  }
+});
+
+describe("the end", () => {
+  testWithDouble("destroying fails at first: it is done again", async () => {
+    await withDouble(async ({ double, open }) => {
+      const session = await open();
+      double.faults.add({ act: "destroy", times: 2 });
+      await session.close();
+      expect(double.sprites()).toEqual([]);
+    });
+  });
+
+  testWithDouble("destroying fails for good: that is said, and the sprite is found again", async () => {
+    await withDouble(async ({ double, runtime, options, context, open }) => {
+      const session = await open();
+      double.faults.add({ act: "destroy" });
+      await expect(session.close()).rejects.toMatchObject({ code: "runtimeUnreachable" });
+      double.faults.clear();
+      const owned = await runtime.listOwned(options);
+      expect(owned.map(({ sessionId, owner }) => [sessionId, owner?.host])).toEqual([[context.sessionId, "here"]]);
+      await runtime.release(owned[0]?.handle ?? session.handle, options);
+      expect(double.sprites()).toEqual([]);
+      await runtime.release(session.handle, options);
+    });
+  });
+});
