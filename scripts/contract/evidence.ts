@@ -31,8 +31,8 @@ export function unfinished(records: readonly ContractRecord[]): string[] {
 }
 
 /**
- * The evidence with every cell of the runtimes that were tested replaced by what passed now; cells of other runtimes stay. A cell
- * that is shown by the same tests against the same things keeps its date only if `today` is that date.
+ * The evidence with every cell of the runtimes that were tested replaced by what passed `today` (YYYY-MM-DD); cells of other
+ * runtimes stay as they are.
  */
 export function updated(old: Evidence, records: readonly ContractRecord[], today: string): Evidence {
   const tested = new Set(records.map(({ runtime }) => runtime as string));
