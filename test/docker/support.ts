@@ -109,12 +109,6 @@ export function isThere(sessionId: string): boolean {
   return docker("container", "inspect", `glue-${sessionId}`).code === 0;
 }
 
-/** The highest resident memory of this process so far, in bytes. */
-export function peakMemory(): number {
-  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
-  return Number(line?.[1] ?? 0) * 1_024;
-}
-
 /** The resident memory of this process now, in bytes. */
 export function memoryNow(): number {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));

@@ -4,7 +4,7 @@ import { mkdtempSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CaptureResult, capture } from "../../workspace/capture.ts";
 import { type Landed, land } from "../../workspace/land.ts";
-import { PLAIN_ENV, type Staged, sh } from "./hand-stage.ts";
+import { type Staged, sh } from "./hand-stage.ts";
 
 /** Everything that can be seen of a folder from outside: names, kinds, modes, times, targets and contents. */
 export function fingerprint(folder: string): string {
@@ -96,5 +96,3 @@ export async function landProven(staged: Staged, result: CaptureResult): Promise
   expect(staged.here(`git rev-parse ${landed.branch}^{tree}`)).toBe(result.tree);
   return landed;
 }
-
-export { PLAIN_ENV };
