@@ -3,8 +3,6 @@
 import { MARK } from "../common/command-id.ts";
 import { checkVariable } from "../common/command-line.ts";
 
-let callers: Record<string, string> | undefined;
-
 /**
  * The caller's environment without `BUN_*` (they steer the runtime that glue is compiled with: in any other program made with it
  * they could run code), then `extra`, then the mark. `PWD` follows the folder, as it would behind a `cd`.
@@ -14,20 +12,15 @@ export function hostEnvironment(
   commandId: string,
   cwd: string,
 ): Record<string, string> {
-  callers ??= callersEnvironment();
-  const env: Record<string, string> = { ...callers, PWD: cwd };
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && !name.startsWith("BUN_")) env[name] = value;
+  }
+  env.PWD = cwd;
   for (const [name, value] of Object.entries(extra ?? {})) {
     checkVariable(name, value);
     env[name] = value;
   }
   env[MARK] = commandId;
-  return env;
-}
-
-function callersEnvironment(): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !name.startsWith("BUN_")) env[name] = value;
-  }
   return env;
 }

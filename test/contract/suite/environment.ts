@@ -62,6 +62,7 @@ export function environment(bench: Bench): void {
         process.env.GLUE_TEST_OF_THE_HOST = "here";
         const { out } = await run({ argv: ["env"] });
         delete process.env.GLUE_TEST_OF_THE_HOST;
+        expect(out).toContain("GLUE_TEST_OF_THE_HOST=here\n");
         expect(out).toContain(`PATH=${process.env.PATH}\n`);
         expect(out).not.toMatch(/^BUN_/m);
       },
