@@ -6,6 +6,7 @@ import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
 import { readArchive } from "./capture-archive.ts";
 import { bundleHead } from "./capture-bundle.ts";
+import { captureInside } from "./capture-inside.ts";
 import { askSandbox, type CapturedRef, type SandboxState } from "./capture-script.ts";
 import {
   addBorders,
@@ -20,7 +21,7 @@ import {
   treeOf,
 } from "./capture-store.ts";
 import { type Pending, prepareFile, settleFiles } from "./durable-file.ts";
-import { git, gitStream } from "./git.ts";
+import { git, gitStream, gitVersion } from "./git.ts";
 import { REFS } from "./layout.ts";
 import { type CommitLine, commitsSince, MBOX_CAP_BYTES, makeMbox } from "./mbox.ts";
 import { diffTrees, type RawEntry, sides } from "./raw-diff.ts";
@@ -92,6 +93,10 @@ export type CaptureResult = (
  * `captureFailed`, `captureTooLarge`, `cancelled`, and whatever the ports throw when the sandbox is not to be reached.
  */
 export async function capture(source: CaptureSource, request: CaptureRequest): Promise<CaptureResult> {
+  const { base, host, sandbox } = request.base;
+  if (host.git === null && base !== null && sandbox.gitDir !== null && (await gitVersion()) === undefined) {
+    return await captureInside(source, request, base);
+  }
   try {
     return await attempt(source, request, await openChangeStore(request));
   } catch (error) {

@@ -11,6 +11,7 @@ import { readObjects } from "./cat-file.ts";
 import { type GitOptions, git } from "./git.ts";
 import { pathText } from "./layout.ts";
 import { quotedFolder } from "./object-folder.ts";
+import { diffTrees, sides } from "./raw-diff.ts";
 import type { StagedBase } from "./snapshot-types.ts";
 
 /** Throws `landRefused` where the change cannot be landed byte for byte; names up to five of the paths. */
@@ -21,7 +22,9 @@ export async function refuseConverted(
   target: GitOptions,
 ): Promise<void> {
   const paths =
-    base.converted.length > 0 ? base.converted.map(({ path }) => path) : await convertedChanges(store, head, target);
+    base.converted.length > 0
+      ? base.converted.map(({ path }) => path)
+      : await convertedChanges(store, head, base.conversionsUnknown === true, target);
   if (paths.length === 0) return;
   const shown = paths.slice(0, 5).join(", ") + (paths.length > 5 ? `, and ${paths.length - 5} more` : "");
   throw new GlueError(
@@ -37,8 +40,16 @@ interface Changed {
   readonly id: string;
 }
 
-async function convertedChanges(store: ChangeStore, head: string, target: GitOptions): Promise<string[]> {
-  const changed = await changedFiles(store, head);
+/** `sinceParent`: nobody looked at what was on the disk when the session opened, so that counts as changed too. */
+async function convertedChanges(
+  store: ChangeStore,
+  head: string,
+  sinceParent: boolean,
+  target: GitOptions,
+): Promise<string[]> {
+  const both = { GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(join(store.gitDir, "objects")) };
+  const from = sinceParent ? (store.base.parent ?? EMPTY_TREE[store.base.objectFormat]) : store.base.tree;
+  const changed = await changedFiles({ ...target, env: both }, from, head);
   if (changed.length === 0) return [];
   const attributes = await readAttributes(store, head, changed, target);
   const automatic = await setting(target, "core.autocrlf");
@@ -66,18 +77,19 @@ async function convertedChanges(store: ChangeStore, head: string, target: GitOpt
   return refused;
 }
 
-/** Regular files that the change adds or edits, with what they hold now. */
-async function changedFiles(store: ChangeStore, head: string): Promise<Changed[]> {
-  const args = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", store.base.tree, `${head}^{tree}`];
-  const { stdout } = await git(args, store.options);
-  const fields = splitNul(stdout);
-  const files: Changed[] = [];
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [, mode = "", , id = ""] = new TextDecoder().decode(fields[at]).split(" ");
-    const path = fields[at + 1];
-    if (mode.startsWith("100") && path !== undefined) files.push({ path, id });
-  }
-  return files;
+/** git knows these two without holding them. */
+const EMPTY_TREE = {
+  sha1: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+  sha256: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+} as const;
+
+/** Regular files that are new or edited, with what they hold now. */
+async function changedFiles(options: GitOptions, from: string, head: string): Promise<Changed[]> {
+  const changes = await diffTrees(options, from, head);
+  return changes.flatMap((change) => {
+    const { after } = sides(change);
+    return after?.mode.startsWith("100") ? [{ path: change.path, id: after.id }] : [];
+  });
 }
 
 const ATTRIBUTES = ["filter", "text", "crlf", "eol", "ident", "working-tree-encoding"];

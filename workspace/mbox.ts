@@ -78,7 +78,8 @@ async function squashed(store: ChangeStore, head: string, commits: readonly Comm
   return await gitText(args, { ...store.options, env, stdin: message });
 }
 
-const FORMAT = [
+/** How git writes the mbox. */
+export const FORMAT = [
   "format-patch",
   "--stdout",
   "--binary",

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isGlueError } from "../../spec/glue-error.ts";
 import { capture } from "../../workspace/capture.ts";
+import { captureInside } from "../../workspace/capture-inside.ts";
 import { testNeeding } from "../support/needs.ts";
 import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
 import { captureProven, landProven } from "../workspace/proof.ts";
@@ -141,6 +142,53 @@ function tree(staged: Staged, files: string): string {
     `export GIT_INDEX_FILE=$PWD/../index; git read-tree ${staged.base.base?.commit}; git update-index --add numbers ${files}; git write-tree; rm ../index`,
   );
 }
+
+describe("where this machine has no git, the sandbox's makes the files", () => {
+  test(
+    "and they land like any others once there is a git",
+    async () => {
+      const staged = stage();
+      const { base } = staged.base;
+      if (base === null) throw new Error("no base");
+      expect((await captureInside(staged.sandbox, staged.request, base)).status).toBe("nothing");
+      staged.inside("echo y >y; git add y; git commit -qm y; git mv numbers moved; head -c 2000000 /dev/urandom >big");
+      const result = await captureInside(staged.sandbox, staged.request, base);
+      expect(result).toMatchObject({ facts: { commits: 2, files_changed: 3, mbox_exact: false, ids_kept: true } });
+      sh(
+        staged.root,
+        "git clone -q user mail; cd mail; git config user.name x; git config user.email x; git am -q ../session/runtime.mbox",
+      );
+      expect(sh(join(staged.root, "mail"), "git rev-parse HEAD^{tree}")).toBe(result.tree);
+      await landProven(staged, result);
+    },
+    SLOW,
+  );
+
+  test(
+    "and a pack that was changed on its way is not taken",
+    async () => {
+      const staged = stage();
+      staged.inside("head -c 3000000 /dev/urandom >big");
+      const { workspace, executor } = staged.sandbox;
+      const flipping: typeof workspace = {
+        ...workspace,
+        download: async (path) => {
+          const bytes = new Uint8Array(await new Response(await workspace.download(path)).arrayBuffer());
+          bytes[1_000_000] = (bytes[1_000_000] ?? 0) ^ 1;
+          return new Blob([bytes]).stream();
+        },
+      };
+      const { base } = staged.base;
+      if (base === null) throw new Error("no base");
+      const error = await captureInside({ executor, workspace: flipping }, staged.request, base).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(isGlueError(error, "transferFailed")).toBe(true);
+      expect(existsSync(file(staged, "runtime.bundle"))).toBe(false);
+    },
+    SLOW,
+  );
+});
 
 describe("what a capture will not do quietly", () => {
   test(
