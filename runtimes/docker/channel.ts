@@ -33,11 +33,12 @@ export function createChannel(onDone: () => void): Channel {
     {
       async pull(controller) {
         for (;;) {
-          const next = waiting.shift();
-          if (next !== undefined) {
-            bytes -= next.length;
-            if (bytes < WAITING_BYTES) wakeFeeder();
-            return controller.enqueue(next);
+          if (waiting.length > 0) {
+            // One large piece costs its reader less than many small ones.
+            const [first, ...more] = waiting.splice(0);
+            bytes = 0;
+            wakeFeeder();
+            return controller.enqueue(more.length === 0 ? first : Buffer.concat([first ?? new Uint8Array(), ...more]));
           }
           if (closed) {
             controller.close();

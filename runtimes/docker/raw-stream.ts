@@ -121,10 +121,9 @@ class RawStream implements EngineStream {
 
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
-      const next = this.#unread.shift();
+      const next = this.#take();
       if (next !== undefined) {
-        this.#unreadBytes -= next.length;
-        if (this.#paused && this.#unreadBytes < READ_AHEAD) {
+        if (this.#paused) {
           this.#paused = false;
           this.#socket?.resume();
         }
@@ -136,6 +135,14 @@ class RawStream implements EngineStream {
         this.#wakeReader = resolve;
       });
     }
+  }
+
+  /** All that has arrived, as one piece: a slow reader then has few large pieces to pass on instead of many small ones. */
+  #take(): Uint8Array | undefined {
+    const [first, ...more] = this.#unread;
+    this.#unread = [];
+    this.#unreadBytes = 0;
+    return more.length === 0 ? first : Buffer.concat([first ?? new Uint8Array(), ...more]);
   }
 
   /** Puts back what was read too far. */
