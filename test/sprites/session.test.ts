@@ -1,0 +1,110 @@
+/** Sessions on sprites from the command line. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { join } from "node:path";
+import { doubleProblem, testWithDouble } from "./double.ts";
+import { newestSession, type Setting, setUp } from "./glue.ts";
+
+let setting: Setting;
+const FULL = process.env.GLUE_TEST_FULL === "1";
+
+beforeAll(async () => {
+  if (doubleProblem === undefined) setting = await setUp();
+});
+
+afterAll(async () => {
+  await setting?.stop();
+});
+
+testWithDouble(
+  "a tree goes there, its change comes back, and no sprite is left",
+  async () => {
+    const { glue, git, double } = setting;
+    const script =
+      "cat b.txt; echo more >>a.txt; rm b.txt; ln -s a.txt link; head -c 300000 /dev/urandom >random; chmod +x random; sha256sum <random";
+    const ran = await glue(["run", "-r", "sprites", "-c", script]);
+    expect([ran.code, ran.stdout.split("\n")[0]]).toEqual([0, "two"]);
+    expect(ran.stderr).toContain("as a bundle");
+    expect(double.sprites()).toEqual([]);
+    const id = await newestSession(setting);
+    expect((await glue(["session", "apply", id])).code).toBe(0);
+    expect(git("show", `glue/${id}:a.txt`)).toBe("one\nmore");
+    expect(git("ls-tree", "--name-only", `glue/${id}`)).toBe("a.txt\nlink\nrandom");
+    expect(git("ls-tree", `glue/${id}`, "random")).toStartWith("100755");
+    const random = Bun.spawnSync(["git", "show", `glue/${id}:random`], { cwd: setting.repo }).stdout;
+    expect(ran.stdout).toContain(new Bun.CryptoHasher("sha256").update(random).digest("hex"));
+  },
+  60_000,
+);
+
+testWithDouble(
+  "a glue that is killed leaves at most a sprite that prune finds",
+  async () => {
+    const { glue, start, double } = setting;
+    for (const ms of FULL ? [50, 300, 600, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000] : [700, 2_500]) {
+      const killed = start(["run", "-r", "sprites", "-c", "echo changed >>a.txt; sleep 60"]);
+      await Bun.sleep(ms);
+      killed.kill("SIGKILL");
+      await killed.exited;
+      // A create that was under way goes on without it.
+      await Bun.sleep(1_000);
+      const pruned = await glue(["prune"]);
+      expect([ms, pruned.code, double.sprites().map(({ name }) => name)]).toEqual([ms, 0, []]);
+    }
+  },
+  300_000,
+);
+
+if (FULL) {
+  testWithDouble(
+    "a tree of 40 MB without a remote arrives in pieces and comes back",
+    async () => {
+      const { glue, git, repo } = setting;
+      const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+      const big = new Uint8Array(40_000_000).map((_, at) => (bytes[at % 65_536] ?? 0) ^ (at >> 16) ^ (at >> 8));
+      await Bun.write(join(repo, "big.bin"), big);
+      const ran = await glue([
+        "run",
+        "-r",
+        "sprites",
+        "--set",
+        "sprites.bundle_cap_mb=0.01",
+        "-c",
+        "printf x >>big.bin; sha256sum <big.bin",
+      ]);
+      expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("in pieces")]);
+      const id = await newestSession(setting);
+      expect((await glue(["session", "apply", id])).code).toBe(0);
+      expect(git("cat-file", "-s", `glue/${id}:big.bin`)).toBe("40000001");
+    },
+    300_000,
+  );
+
+  const faults = ["lose-stdout", "cut", "no-exit", "handshake"] as const;
+  for (const act of faults) {
+    testWithDouble(
+      `${act} during the capture: the change is whole all the same`,
+      async () => {
+        const { glue, git, double } = setting;
+        // The first four calls bring the tree in and run the command.
+        double.faults.add({ act, bytes: 500, status: 502, times: 3, skip: 3, on: /run\.sh/ });
+        double.faults.add({ act, bytes: 500, status: 502, times: 3, skip: 12, on: /tool\.sh/ });
+        const ran = await glue([
+          "run",
+          "-r",
+          "sprites",
+          "-c",
+          "head -c 2000000 /dev/urandom >random; sha256sum <random",
+        ]);
+        double.faults.clear();
+        expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("1 file changed")]);
+        const id = await newestSession(setting);
+        expect((await glue(["session", "apply", id])).code).toBe(0);
+        const random = Bun.spawnSync(["git", "show", `glue/${id}:random`], { cwd: setting.repo }).stdout;
+        expect(ran.stdout).toContain(new Bun.CryptoHasher("sha256").update(random).digest("hex"));
+        expect(git("fsck", "--no-dangling")).toBe("");
+        expect(double.sprites()).toEqual([]);
+      },
+      200_000,
+    );
+  }
+}
