@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { newCommandId } from "../../../runtimes/common/command-id.ts";
-import { jobArgv, killArgv, LAUNCHER, launchArgv, sweepArgv } from "../../../runtimes/common/launch.ts";
-import { tempDir, testUnless } from "../../support/needs.ts";
+import { jobArgv, killAllArgv, killArgv, LAUNCHER, launchArgv, sweepArgv } from "../../../runtimes/common/launch.ts";
+import { missing, tempDir, testUnless } from "../../support/needs.ts";
 import { inShell, lacking, launch, processesWith, recordOf, SHELLS, start, until } from "./launcher.ts";
 
 /** A `sleep` that no other test starts, so that its processes can be told. */
@@ -173,6 +173,36 @@ for (const shell of Object.keys(SHELLS)) {
       expect([await text("out"), await text("err"), recordOf(what)?.how]).toEqual(["out\n", "err\n", "exit"]);
     });
   });
+}
+
+// A process namespace of its own, for a mode that ends everything but PID 1.
+for (const shell of ["dash", "bash", "busybox"]) {
+  const reason = lacking(shell) ?? missing("root") ?? missing("linux") ?? lacking("unshare");
+  for (const spared of [false, true]) {
+    const title = `in ${shell}, everything can be ended but PID 1${spared ? " and what is to be spared" : ""}`;
+    testUnless(reason, title, async () => {
+      const init = `sleep 301 & spared=$!
+sleep 302 & setsid env -i sleep 303 & sh -c 'trap "" TERM; while :; do sleep 304; done' &
+sleep 0.2
+"$@" ${spared ? "$spared" : ""}
+echo "status $?"
+for file in /proc/[0-9]*/cmdline; do
+  words=$(cat $file | tr '\\0' ' ')
+  case $words in 'sleep 30'* | 'sh -c trap'*) echo "$words" ;; esac
+done`;
+      const argv = inShell(shell, killAllArgv({ graceMs: 300 }));
+      const run = Bun.spawn(
+        ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", init, "init", ...argv],
+        { stdin: "ignore", stdout: "pipe", stderr: "ignore" },
+      );
+      const lines = (await new Response(run.stdout).text())
+        .trim()
+        .split("\n")
+        .map((line) => line.trim());
+      expect(lines).toEqual(spared ? ["status 0", "sleep 301"] : ["status 0"]);
+      await run.exited;
+    });
+  }
 }
 
 testUnless(lacking("busybox") ?? needsProc, "where there is no grep, marks are found all the same", async () => {
