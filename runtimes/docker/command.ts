@@ -1,6 +1,8 @@
+import { createChannel } from "../common/channel.ts";
 import { drainAfterExit } from "../common/drain.ts";
 import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { killArgv } from "../common/launch.ts";
+import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
 import {
   type ByteStream,
   type CommandResult,
@@ -10,12 +12,10 @@ import {
   type SandboxDeath,
 } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
-import { createChannel } from "./channel.ts";
 import { createDemux } from "./demux.ts";
 import type { EngineStream } from "./engine.ts";
 import { feedStdin } from "./feed-stdin.ts";
 import { runLauncher } from "./launcher.ts";
-import { createMarkFinder, type MarkFinder } from "./marks.ts";
 import { findOutcome } from "./outcome.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
 

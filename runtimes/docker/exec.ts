@@ -1,10 +1,10 @@
 import { parseExitRecord } from "../common/exit-record.ts";
+import { createMarkFinder } from "../common/marks.ts";
 import { GlueError } from "../contract.ts";
 import type { DockerApi, ExecSpec } from "./api.ts";
 import { containerFailure } from "./container-errors.ts";
 import { createDemux } from "./demux.ts";
 import type { EngineStream } from "./engine.ts";
-import { createMarkFinder } from "./marks.ts";
 
 /** A shell script of ours in the container; the user's commands go through the launcher. */
 export interface Script {

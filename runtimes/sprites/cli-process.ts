@@ -1,5 +1,5 @@
+import { createChannel } from "../common/channel.ts";
 import type { ByteStream, PtySize } from "../contract.ts";
-import { createChannel } from "../docker/channel.ts";
 import type { SpriteCli } from "./cli.ts";
 import type { InputSink } from "./feed-stdin.ts";
 

@@ -1,5 +1,5 @@
-import { createChannel } from "../docker/channel.ts";
-import { createMarkFinder } from "../docker/marks.ts";
+import { createChannel } from "../common/channel.ts";
+import { createMarkFinder } from "../common/marks.ts";
 
 /** One of a command's streams as it comes from the program, counted and hashed, without the marks and the program's own words. */
 export interface LiveStream {

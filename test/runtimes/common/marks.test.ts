@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createMarkFinder } from "../../../runtimes/docker/marks.ts";
+import { createMarkFinder } from "../../../runtimes/common/marks.ts";
 
 const TOKEN = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
 const mark = (words: string) => Buffer.from(`\x1e${TOKEN} ${words}\x1e`);
