@@ -6,8 +6,9 @@
 # Sleeps, longer each time up to a tenth of a second.
 glue_nap() {
   case $glue_rest in
-    5) glue_time=0.005 glue_rest=10 ;;
-    10) glue_time=0.01 glue_rest=20 ;;
+    5) glue_time=0.005 glue_rest=8 ;;
+    8) glue_time=0.008 glue_rest=12 ;;
+    12) glue_time=0.012 glue_rest=20 ;;
     20) glue_time=0.02 glue_rest=40 ;;
     40) glue_time=0.04 glue_rest=100 ;;
     *) glue_time=0.1 ;;
@@ -20,9 +21,17 @@ glue_spare() {
   read -r glue_self glue_line 2>/dev/null </proc/self/stat && echo "$glue_self" >>"$glue_id.keep"
 }
 
+# Sets glue_noted to the word in file $1; false where it is missing, or not whole yet.
+glue_note() {
+  [ -s "$1" ] || return 1
+  glue_dot=
+  read -r glue_noted glue_dot <"$1"
+  [ "$glue_dot" = . ]
+}
+
 # Whether this process leads a process group.
 glue_leads() {
-  glue_line=$(cat "/proc/$$/stat" 2>/dev/null) || return 1
+  read -r glue_line 2>/dev/null <"/proc/$$/stat" || return 1
   glue_line=${glue_line##*) }
   # shellcheck disable=SC2086 # split on purpose
   set -- $glue_line
@@ -48,9 +57,7 @@ glue_pump() {
     [ -s "$glue_id.$1.$glue_n" ] || break
     glue_n=$((glue_n + 1))
   done
-  echo "$glue_n" >"$glue_id.$1.end.new"
-  mv "$glue_id.$1.end.new" "$glue_id.$1.end"
-  rm -f "$glue_id.$1.$glue_n"
+  echo "$glue_n ." >"$glue_id.$1.end"
 }
 
 # The pieces of the command's stdin as they arrive, until the last or until nobody reads them.
@@ -77,15 +84,13 @@ glue_command() {
   else
     "$glue_sh" "$glue_id.run"
   fi
-  echo "$?" >"$glue_id.over.new"
-  mv "$glue_id.over.new" "$glue_id.over"
+  echo "$? ." >"$glue_id.over"
 }
 
 glue_host() {
   trap : TERM HUP
   glue_spare
-  echo "$$" >"$glue_id.host.new"
-  mv "$glue_id.host.new" "$glue_id.host"
+  echo "$$ ." >"$glue_id.host"
   {
     {
       case $glue_stdin in
@@ -103,9 +108,8 @@ glue_see() {
   glue_piece=$2 glue_off=$3 glue_eof=0 glue_new=0
   while :; do
     glue_whole=no glue_end=
-    if [ -e "$glue_id.$1.end" ]; then
-      read -r glue_end <"$glue_id.$1.end"
-      glue_whole=yes
+    if glue_note "$glue_id.$1.end"; then
+      glue_whole=yes glue_end=$glue_noted
       if [ "$glue_piece" -ge "$glue_end" ]; then
         glue_eof=1
         break
@@ -134,11 +138,10 @@ glue_poll() {
   while :; do
     # Read before the outputs: what came before the end is then seen with it.
     glue_state=running
-    if [ -e "$glue_id.over" ]; then
-      glue_state=over
-    elif ! { read -r glue_host <"$glue_id.host" && kill -0 "$glue_host"; } 2>/dev/null; then
-      # Not yet, or not any more.
-      [ ! -e "$glue_id.host" ] || [ -e "$glue_id.over" ] || glue_state=dead
+    if glue_note "$glue_id.over"; then
+      glue_state=over glue_code=$glue_noted
+    elif glue_note "$glue_id.host" && ! kill -0 "$glue_noted" 2>/dev/null && ! glue_note "$glue_id.over"; then
+      glue_state=dead
     fi
     glue_see o "$3" "$4"
     glue_o="$glue_piece $glue_off $glue_new $glue_eof" glue_ends=$glue_eof glue_any=no
@@ -152,7 +155,7 @@ glue_poll() {
     if [ "$glue_any$glue_news" = yesno ]; then
       glue_news=yes
       [ "$glue_left" -le "$glue_linger" ] || glue_left=$glue_linger
-      [ "$glue_rest" -le 20 ] || glue_rest=10
+      [ "$glue_rest" -le 20 ] || glue_rest=8
     fi
     if [ "$glue_left" -le 0 ]; then
       # So long, and nobody has even begun.
@@ -164,7 +167,6 @@ glue_poll() {
   done
   echo ':glue:'
   if [ "$glue_state" = over ]; then
-    read -r glue_code <"$glue_id.over"
     glue_record=
     [ ! -e "$glue_id.exit" ] || read -r glue_record <"$glue_id.exit"
     echo "s over $glue_code $glue_record"
@@ -224,7 +226,7 @@ case $glue_mode in
     ;;
   start)
     # Whoever comes second finds it started.
-    glue_stdin=$1 glue_mine=$2 glue_inline=$3
+    glue_stdin=$1 glue_mine=$2 glue_inline=$3 glue_linger=40
     shift 3
     if [ "$glue_mine" = yes ]; then
       # A shell makes what it puts into the background ignore SIGINT for ever. setsid forks for the leader of a process group, which

@@ -56,14 +56,17 @@ export class Spool {
     const lines = [
       `cd ${quote(this.folder)} || exit`,
       "glue_mine=no",
-      `if mkdir ${id}.lock; then`,
+      // Made by whoever is first; a redirection costs no process.
+      `set -C`,
+      `if { true >${id}.lock; } 2>/dev/null; then`,
+      `set +C`,
       ...old.map((name) => `rm -rf ${name}.*`),
       ...(typeof stdin === "string"
         ? []
         : [`printf %s ${quote(Buffer.from(stdin).toString("base64"))} | base64 -d >${id}.stdin`]),
       `printf %s ${quote(script)} >${id}.run || { rm -rf ${id}.lock; exit; }`,
       "glue_mine=yes",
-      `elif [ ! -d ${id}.lock ]; then exit`,
+      `elif [ ! -e ${id}.lock ]; then exit`,
       "fi",
       `exec ${words} $glue_mine ${INLINE_BYTES} ${ms} 1 0 0 1 0 0 0 </dev/null`,
     ];

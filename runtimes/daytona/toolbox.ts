@@ -103,6 +103,9 @@ export class Toolbox {
    */
   async download(path: string, offset: number, end?: number): Promise<ByteStream | undefined> {
     let at = offset;
+    // An end counts where the length was told before: a connection that was cut can look like one.
+    let vouched = false;
+    let beyond = false;
     const open = async (): Promise<ByteStream | undefined> => {
       const ask: Ask = {
         method: "GET",
@@ -113,32 +116,42 @@ export class Toolbox {
       const answer = await this.transport.ask(ask);
       if (answer.status !== 200 && answer.status !== 206) {
         await answer.text();
+        // Range Not Satisfiable: nothing lies behind the last byte.
+        beyond = answer.status === 416;
         return undefined;
       }
+      vouched = answer.header("content-length") !== undefined;
       return cutOut(answer.stream(), answer.status === 206 ? 0 : at, end === undefined ? undefined : end - at);
     };
     const first = await this.#tryOpen(open);
     if (first === undefined) return undefined;
     let reader = first.getReader();
     let breaks = 0;
+    let fresh = 0;
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
           for (;;) {
             try {
               const { done, value } = await reader.read();
-              if (done) return controller.close();
-              at += value.length;
-              breaks = 0;
-              return controller.enqueue(value);
+              if (!done) {
+                at += value.length;
+                fresh += value.length;
+                breaks = 0;
+                return controller.enqueue(value);
+              }
+              const whole = end === undefined ? vouched || fresh === 0 : at >= end;
+              if (whole) return controller.close();
+              if (++breaks > 4) throw new GlueError("transferFailed", `${path} ended before all of it was here.`);
             } catch (error) {
               if (!(error instanceof TransportError) || ++breaks > 4) throw error;
               await Bun.sleep(100 * 2 ** breaks);
-              const again = await this.#tryOpen(open);
-              if (again === undefined)
-                throw new GlueError("transferFailed", `${path} went away while it was read.`, { cause: error });
-              reader = again.getReader();
             }
+            fresh = 0;
+            const again = await this.#tryOpen(open);
+            if (again !== undefined) reader = again.getReader();
+            else if (beyond && end === undefined) return controller.close();
+            else throw new GlueError("transferFailed", `${path} went away while it was read.`);
           }
         },
         cancel: (reason) => reader.cancel(reason),

@@ -236,7 +236,8 @@ testWithDouble(
       for (let index = 0; index < 100; index += 1) await run(session, { argv: ["echo", String(index)] });
       const perCommand = (double.requests.length - before) / 100;
       console.log(`requests a command: ${perCommand}`);
-      expect(perCommand).toBeLessThan(2);
+      // A busy machine makes it two: the output, and then the end.
+      expect(perCommand).toBeLessThan(2.5);
       const quiet = double.requests.length;
       expect(await run(session, "sleep 3")).toMatchObject({ exitCode: 0 });
       // One to start it, and one that waits inside until it ends.

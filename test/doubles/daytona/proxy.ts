@@ -22,7 +22,7 @@ export async function forward(
     } as BunFetchRequestInit & { timeout: false });
     const lost = faults.find(({ act }) => act === "lose" || act === "cut");
     if (lost !== undefined)
-      return cutShort(new Uint8Array(await answer.arrayBuffer()), lost.act === "cut" ? (lost.bytes ?? 0) : 0);
+      return cutShort(answer, new Uint8Array(await answer.arrayBuffer()), lost.act === "cut" ? (lost.bytes ?? 0) : 0);
     return new Response(answer.body, { status: answer.status, headers: answer.headers });
   } catch {
     return new Response("<html><body><h1>502 Bad Gateway</h1></body></html>", {
@@ -35,7 +35,7 @@ export async function forward(
 }
 
 /** The first bytes of an answer, then the end of the connection. */
-function cutShort(bytes: Uint8Array, count: number): Response {
+function cutShort({ status, headers }: Response, bytes: Uint8Array, count: number): Response {
   let sent = false;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -48,7 +48,8 @@ function cutShort(bytes: Uint8Array, count: number): Response {
       controller.error(new Error("cut"));
     },
   });
-  return new Response(body, { headers: { "content-type": "application/json" } });
+  const range = headers.get("content-range");
+  return new Response(body, { status, headers: range === null ? {} : { "content-range": range } });
 }
 
 /** A client's socket, coupled with one of ours to the daemon. */
