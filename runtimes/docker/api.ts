@@ -12,6 +12,7 @@ import {
 /** The newest version of the Engine API whose answers are known here; an older engine is spoken to in its own. */
 const NEWEST_KNOWN = "1.44";
 
+const Version = v.object({ ApiVersion: v.string(), KernelVersion: v.optional(v.string(), "") });
 const Created = v.object({ Id: v.string() });
 const Container = v.object({
   Id: v.string(),
@@ -79,17 +80,21 @@ export class DockerApi {
   /** For instance `1.41`; empty means the engine's own choice. */
   readonly version: string;
 
-  constructor(engine: Engine, version: string) {
+  /** The kernel that containers run on, as `uname -r` says it; empty where it was not asked for. */
+  readonly kernel: string;
+
+  constructor(engine: Engine, version: string, kernel = "") {
     this.engine = engine;
     this.version = version;
+    this.kernel = kernel;
   }
 
-  /** Asks the engine whether it is there and which version of the API to speak. */
+  /** Asks the engine what it is, and so whether it is there and which version of the API to speak. */
   static async contact(engine: Engine, deadlineMs: number, signal?: AbortSignal): Promise<DockerApi> {
-    const answer = await engine.request({ method: "GET", path: "/_ping", deadlineMs, ...(signal ? { signal } : {}) });
-    const body = await answer.text();
-    if (answer.status !== 200) throw new EngineError(answer.status, messageOf(answer.status, body));
-    return new DockerApi(engine, older(answer.header("api-version") ?? "", NEWEST_KNOWN));
+    const asked = new DockerApi(engine, "");
+    const answer = await asked.#json({ method: "GET", path: "/version", deadlineMs, ...(signal ? { signal } : {}) });
+    const { ApiVersion, KernelVersion } = v.parse(Version, answer);
+    return new DockerApi(engine, older(ApiVersion, NEWEST_KNOWN), KernelVersion);
   }
 
   async createContainer(name: string, spec: unknown): Promise<string> {

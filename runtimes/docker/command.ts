@@ -12,6 +12,7 @@ import {
   type SandboxDeath,
 } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
+import { PRIVATE } from "./create.ts";
 import { createDemux } from "./demux.ts";
 import type { EngineStream } from "./engine.ts";
 import { feedStdin } from "./feed-stdin.ts";
@@ -54,7 +55,7 @@ export class DockerCommand implements RunningCommand {
   readonly #err;
   readonly #sayStarted: (how: undefined | "cwd" | { text: string }) => void;
   /** The record that the command's shell told of, or undefined when the stream ended without one. */
-  readonly #told = Promise.withResolvers<ExitRecord | undefined>();
+  readonly #told = Promise.withResolvers<ExitRecord | "not started" | undefined>();
   /** All that the command wrote has arrived. */
   readonly #allArrived = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
@@ -162,7 +163,8 @@ export class DockerCommand implements RunningCommand {
       this.#quiet.add(which);
       return;
     }
-    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`));
+    // The launcher knows how a command ended even where it cannot write it down: without a word it never got that far.
+    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`) ?? "not started");
     if (--this.#endsToCome === 0) this.#allArrived.resolve();
   }
 
@@ -204,6 +206,7 @@ export class DockerCommand implements RunningCommand {
     }
     try {
       const told = await this.#told.promise;
+      if (told === "not started") throw notStarted();
       const record = told ?? (await findOutcome(this.#api, this.#place, this.id, onDeath));
       // Cancelled or late, the result comes when nothing of the tree is left.
       await this.#ending;
@@ -238,6 +241,16 @@ export class DockerCommand implements RunningCommand {
       `Not every process of the command could be ended: ${stderr.trim() || `exit code ${code}`}`,
     );
   }
+}
+
+function notStarted(): GlueError {
+  return new GlueError(
+    "startFailed",
+    `The command was not started: glue's own folder ${PRIVATE} in the container cannot be used.`,
+    {
+      hint: "Something in the container changed it, or its disk is full. Its files are still there; a new session works.",
+    },
+  );
 }
 
 function emptyStream(): ByteStream {

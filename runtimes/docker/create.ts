@@ -2,6 +2,7 @@ import type { HostTree, OpenContext, Options } from "../contract.ts";
 import { GlueError } from "../contract.ts";
 import { labelsOf } from "./labels.ts";
 import type { Mount } from "./mounts.ts";
+import type { Mounts } from "./proof.ts";
 
 /** Where the tree is in every container. */
 export const WORKSPACE = "/workspace";
@@ -27,7 +28,7 @@ export function containerSpec(
   options: Options,
   context: OpenContext,
   user: string | undefined,
-  { tree: treeMounted, others }: { tree: readonly Mount[]; others: readonly Mount[] },
+  { tree: treeMounted, others }: Mounts,
   init: boolean,
 ): Record<string, unknown> {
   const { sessionId, mode, owner, tree } = context;

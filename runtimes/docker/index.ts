@@ -6,19 +6,22 @@ import { containerName } from "./create.ts";
 import { type Env, resolveEndpoint } from "./endpoint.ts";
 import { connectEngine } from "./engine.ts";
 import { endpointFrom } from "./place.ts";
+import type { Machine } from "./proof.ts";
 import { DockerSession } from "./session.ts";
 
-/** The runtime of containers. `env` names the engine; it is this process's where it is left out. */
-export function createRuntime(env: Env = process.env): Runtime {
-  return new DockerRuntime(env);
+/** The runtime of containers. `env` names the engine, `machine` is where glue runs: this process's own where they are left out. */
+export function createRuntime(env: Env = process.env, machine?: Machine): Runtime {
+  return new DockerRuntime(env, machine);
 }
 
 class DockerRuntime implements Runtime {
   readonly id = "docker";
   readonly #env: Env;
+  readonly #machine: Machine | undefined;
 
-  constructor(env: Env) {
+  constructor(env: Env, machine: Machine | undefined) {
     this.#env = env;
+    this.#machine = machine;
   }
 
   /** Without the engine: which one it is may stand in a file. What the environment says is kept, since another process has its own. */
@@ -29,7 +32,7 @@ class DockerRuntime implements Runtime {
 
   async open(options: Options, context: OpenContext): Promise<RuntimeSession> {
     const { openSession } = await import("./open.ts");
-    return await openSession(options, context, this.#env);
+    return await openSession(options, context, this.#env, this.#machine);
   }
 
   /** One question, whether it still runs: so a session that is gone is told before anything is asked of it. */

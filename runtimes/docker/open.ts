@@ -8,6 +8,7 @@ import { CONTACT_MS, connectEngine, EngineError } from "./engine.ts";
 import { readLabels } from "./labels.ts";
 import { parseMounts } from "./mounts.ts";
 import { placeData } from "./place.ts";
+import { type Machine, NOTHING_TO_PROVE, prepareProof, thisMachine } from "./proof.ts";
 import { pullImage } from "./pull.ts";
 import { DockerSession } from "./session.ts";
 import { setUp } from "./setup.ts";
@@ -16,20 +17,28 @@ import { setUp } from "./setup.ts";
  * Creates, starts and prepares a session's container. Whatever fails, and whenever it is interrupted, nothing of it stays: the calls
  * that make things are never cut off in the middle, because then nobody would know what they made.
  */
-export async function openSession(options: Options, context: OpenContext, env: Env): Promise<DockerSession> {
-  const { signal, mode, sessionId, tree } = context;
+export async function openSession(
+  options: Options,
+  context: OpenContext,
+  env: Env,
+  machine: Machine = thisMachine(),
+): Promise<DockerSession> {
+  const { signal, mode, sessionId } = context;
   const image = options["docker.image"];
   const user = containerUser(options["docker.user"]);
-  const treeMounted = mode === "direct" ? treeMounts(tree) : [];
+  const tree = mode === "direct" ? treeMounts(context.tree) : [];
   const others = parseMounts(options["docker.mounts"], {
     home: env.HOME || homedir(),
     allowDangerous: options["docker.allow_dangerous_mounts"],
-    reserved: [WORKSPACE, PRIVATE, ...treeMounted.map((mount) => mount.target)],
+    reserved: [WORKSPACE, PRIVATE, ...tree.map((mount) => mount.target)],
   });
   const endpoint = resolveEndpoint(env);
   const api = await contact(await connectEngine(endpoint), signal);
   const name = containerName(sessionId);
-  const specOf = (init: boolean) => containerSpec(options, context, user, { tree: treeMounted, others }, init);
+  const mounted = tree.length + others.length > 0;
+  const { proof, probe } = mounted ? prepareProof(machine, api.kernel, context.sessionDir) : NOTHING_TO_PROVE;
+  const mounts = { tree, others: [...others, ...probe] };
+  const specOf = (init: boolean) => containerSpec(options, context, user, mounts, init);
   const container = await make({ api, name, image, context, env, specOf });
   try {
     stopIfAborted(signal);
@@ -39,7 +48,8 @@ export async function openSession(options: Options, context: OpenContext, env: E
       image,
       user: Config.User,
       shell: options["docker.shell"],
-      mounts: [...treeMounted, ...others],
+      mounts,
+      proof,
     });
     stopIfAborted(signal);
     const place = {

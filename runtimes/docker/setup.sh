@@ -1,10 +1,11 @@
 # Prepares a new container, as root, and says on stdout what it found. Stdin is the launcher.
 # $1 the mode, direct or copy; $2 the user that commands run as, as docker.user has it, or empty; $3 the shell for scripts;
-# $4 glue's own folder; then the container paths of what is mounted from the host.
+# $4 glue's own folder; $5 a file with a word in it that shows whose files these are, or empty; then the container paths of what is
+# mounted from the host, the tree first.
 # Only what a shell has built in is used before it is known that the rest is there.
 
-mode=$1 user=$2 shell=$3 own=$4
-shift 4
+mode=$1 user=$2 shell=$3 own=$4 token_file=$5
+shift 5
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 
@@ -77,6 +78,18 @@ for path do
     echo 'mount unknown'
   fi
 done
+
+if [ -n "$token_file" ] && [ "$#" -gt 0 ]; then
+  if read -r token 2>/dev/null <"$token_file" || [ -n "$token" ]; then echo "token $token"; fi
+  hash=$(
+    [ "$mode" = direct ] && cd -- "$1" || exit
+    for name in * .[!.]* ..?*; do
+      # A pattern that matched nothing stands for itself.
+      if [ -e "./$name" ] || [ -L "./$name" ]; then printf '%s\0' "$name"; fi
+    done | sha256sum
+  )
+  echo "listing $(stat -c %Y -- "$1") ${hash%% *}"
+fi
 
 set -e
 mkdir -p -m 755 "$own" "$own/home"

@@ -1,10 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
 import { LAUNCHER } from "../common/launch.ts";
 import { GlueError, isGlueError } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { PRIVATE } from "./create.ts";
 import { runScript, type ScriptResult } from "./exec.ts";
-import type { Mount } from "./mounts.ts";
+import { type Mounts, type Proof, proveMounts, type Seen } from "./proof.ts";
 import script from "./setup.sh" with { type: "text" };
 
 /** What a container turned out to be. */
@@ -27,7 +26,8 @@ export interface SetupRequest {
   /** As the container has it, "" being root. */
   readonly user: string;
   readonly shell: string;
-  readonly mounts: readonly Mount[];
+  readonly mounts: Mounts;
+  readonly proof: Proof;
 }
 
 /**
@@ -35,8 +35,9 @@ export interface SetupRequest {
  * on. Throws `sandboxUnusable` when the image lacks what a sandbox needs, `mountMismatch` when a mount is not the folder it should be.
  */
 export async function setUp(api: DockerApi, container: string, request: SetupRequest): Promise<Inside> {
-  const { mode, image, user, shell, mounts } = request;
-  const words = [mode, user, shell, PRIVATE, ...mounts.map((mount) => mount.target)];
+  const { mode, image, user, shell, mounts, proof } = request;
+  const targets = [...mounts.tree, ...mounts.others].map((mount) => mount.target);
+  const words = [mode, user, shell, PRIVATE, proof.tokenFile ?? "", ...targets];
   const { code, stdout, stderr } = await prepare(api, container, image, words);
   const said = readAnswer(stdout.toString());
   if (said.lacks.length > 0) throw unusable(image, `it has no ${said.lacks.join(", no ")}`);
@@ -54,7 +55,7 @@ export async function setUp(api: DockerApi, container: string, request: SetupReq
       },
     );
   }
-  proveMounts(mounts, said);
+  proveMounts(mounts, said, proof);
   if (code !== 0 || !said.ready)
     throw unusable(image, `it cannot be prepared: ${lastLine(stderr) || `exit code ${code}`}`);
   const [tree] = said.mounts;
@@ -78,7 +79,7 @@ async function prepare(api: DockerApi, container: string, image: string, words: 
   }
 }
 
-interface Answer {
+interface Answer extends Seen {
   readonly sh: string | undefined;
   readonly lacks: readonly string[];
   readonly noShell: string | undefined;
@@ -87,8 +88,6 @@ interface Answer {
   readonly gid: number;
   readonly named: boolean;
   readonly main: number;
-  readonly boot: string | undefined;
-  readonly mounts: readonly ({ dev: string; ino: string; uid: number; gid: number } | undefined)[];
   readonly ready: boolean;
 }
 
@@ -110,47 +109,14 @@ function readAnswer(text: string): Answer {
     named: named === "named",
     main: Number(all("main")[0] ?? 1),
     boot: all("boot")[0],
+    token: all("token")[0],
+    listing: all("listing")[0],
     mounts: all("mount").map((facts) => {
       const [dev = "", ino = "", owner, group] = facts.split(" ");
       return facts === "unknown" ? undefined : { dev, ino, uid: Number(owner), gid: Number(group) };
     }),
     ready: all("ready").length > 0,
   };
-}
-
-/**
- * A path means another folder on another machine, in a virtual machine, and even on this one when glue runs in a container and its
- * engine does not. One kernel, one device and one inode are one folder, and nothing less proves it: nothing is ever written into the
- * user's tree to find out.
- */
-function proveMounts(mounts: readonly Mount[], said: Answer): void {
-  if (mounts.length === 0) return;
-  if (said.boot === undefined || said.boot !== ownBoot()) {
-    throw mismatch(mounts[0]?.source ?? "", "the engine runs on another machine or in a virtual machine");
-  }
-  for (const [index, mount] of mounts.entries()) {
-    const seen = said.mounts[index];
-    if (seen === undefined) throw mismatch(mount.source, "the image has no stat to look at it with");
-    const own = statSync(mount.source, { bigint: true });
-    if (String(own.ino) !== seen.ino || String(own.dev) !== seen.dev) {
-      throw mismatch(mount.source, "the engine has another folder of that name");
-    }
-  }
-}
-
-function ownBoot(): string | undefined {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    // No Linux here: then the engine's kernel is another one.
-    return undefined;
-  }
-}
-
-function mismatch(folder: string, why: string): GlueError {
-  return new GlueError("mountMismatch", `The container does not provably see ${folder}: ${why}.`, {
-    hint: "Use --copy: glue then works on a copy and brings the change back.",
-  });
 }
 
 function unusable(image: string, why: string, cause?: unknown): GlueError {

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout } from "bun:test";
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createRuntime } from "../../runtimes/docker/index.ts";
 import { testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { contextWith, failureOf, isThere, optionsWith, run, runtimeFor, withSession } from "./support.ts";
@@ -124,5 +125,57 @@ testNeeding(
       expect(await greedy.wait()).toEqual({ exitCode: 137, outcome: "signalled" });
       expect(await run(session, "echo alive")).toMatchObject({ out: "alive\n" });
     });
+  },
+);
+
+/** As if glue ran on another kernel than the engine, with this machine's folders shared into its virtual machine. */
+const elsewhere = { kernel: "not the engine's", boot: "not the engine's" };
+
+testNeeding(
+  ["image:debian-git"],
+  "an engine in a virtual machine is believed when it shows this machine's files and this folder",
+  async () => {
+    const top = tempDir();
+    for (const name of ["b", "a b", ".hidden", "..odd", "-dash", "new\nline", "*"])
+      writeFileSync(join(top, name), name);
+    const context = contextWith({ tree: treeAt(top) });
+    const session = await createRuntime(process.env, elsewhere).open(optionsWith(), context);
+    expect(await run(session, "cat b")).toMatchObject({ out: "b" });
+    await session.close();
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "an engine elsewhere that has another folder of that name is not believed",
+  async () => {
+    const top = tempDir();
+    writeFileSync(join(top, "only here"), "x");
+    const context = contextWith({ tree: treeAt(top) });
+    // The folder changes between the engine's look at it and ours.
+    const progress = () => writeFileSync(join(top, `changed-${Math.random()}`), "x");
+    const changing = setInterval(progress, 1);
+    const error = await failureOf(createRuntime(process.env, elsewhere).open(optionsWith(), { ...context, progress }));
+    clearInterval(changing);
+    expect(error).toMatchObject({ code: "mountMismatch", hint: expect.stringContaining("--copy") });
+    expect(isThere(context.sessionId)).toBe(false);
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "an engine elsewhere that does not have this machine's files is not believed",
+  async () => {
+    const context = contextWith({ tree: treeAt(tempDir()) });
+    // What the session's folder says is not what glue wrote there.
+    const progress = () => {
+      if (existsSync(join(context.sessionDir, "probe")))
+        writeFileSync(join(context.sessionDir, "probe/token"), "another machine's");
+    };
+    const changing = setInterval(progress, 1);
+    const error = await failureOf(createRuntime(process.env, elsewhere).open(optionsWith(), { ...context, progress }));
+    clearInterval(changing);
+    expect(error.code).toBe("mountMismatch");
+    expect(isThere(context.sessionId)).toBe(false);
   },
 );
