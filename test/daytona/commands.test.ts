@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { type Double, startDouble } from "../doubles/daytona/server.ts";
-import { doubleProblem, testWithDouble, withDoubleProcess } from "./double.ts";
+import { doubleProblem, slowWithDouble, testWithDouble, withDoubleProcess } from "./double.ts";
 import { failureOf, memoryNow, run, withSession } from "./support.ts";
 
 let double: Double;
@@ -165,7 +165,7 @@ testWithDouble("bytes that look like glue's own marks come through", async () =>
   });
 });
 
-testWithDouble(
+slowWithDouble(
   "a gigabyte nobody reads stays in the container",
   async () => {
     await withDoubleProcess(async (own) => {
@@ -212,7 +212,7 @@ testWithDouble("killAll ends every process, whatever it does, and the container 
   });
 });
 
-testWithDouble(
+slowWithDouble(
   "a command that keeps killing what is started does not keep killAll from its work",
   async () => {
     await withSession(double, async (session) => {
@@ -227,7 +227,7 @@ testWithDouble(
   90_000,
 );
 
-testWithDouble(
+slowWithDouble(
   "a hundred commands take about a request each, over few connections, and none is asked for needlessly",
   async () => {
     await withSession(double, async (session) => {

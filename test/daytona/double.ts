@@ -15,6 +15,11 @@ export function testWithDouble(title: string, run: () => unknown, timeoutMs?: nu
   testUnless(problem, title, run, timeoutMs);
 }
 
+/** As `testWithDouble`, for what takes long: run where `GLUE_TEST_FULL` is set. */
+export function slowWithDouble(title: string, run: () => unknown, timeoutMs?: number): void {
+  testUnless(problem ?? (process.env.GLUE_TEST_FULL ? undefined : "slow; set GLUE_TEST_FULL=1"), title, run, timeoutMs);
+}
+
 export const doubleProblem = problem;
 
 /** What a client needs to know of a double. */

@@ -3,11 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect } from "bun:test";
 import { isGlueError, type RuntimeSession } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/daytona/index.ts";
 import { type Double, type DoubleOptions, startDouble } from "../doubles/daytona/server.ts";
-import { doubleProblem, testWithDouble } from "./double.ts";
+import { doubleProblem, slowWithDouble, testWithDouble } from "./double.ts";
 import { contextFor, openOn, optionsFor, run } from "./support.ts";
-
-/** Waits for a long time, by its nature. */
-const slow = process.env.GLUE_TEST_FULL ? testWithDouble : () => undefined;
 
 const EXECUTE = /process\/execute$/;
 
@@ -139,7 +136,7 @@ describe("a session that runs", () => {
   });
 });
 
-testWithDouble("creating is slow, and the service says a state that nobody knows", () =>
+slowWithDouble("creating is slow, and the service says a state that nobody knows", () =>
   withDouble({ changeMs: 1_500 }, async (double) => {
     const opening = openOn(double);
     await Bun.sleep(300);
@@ -172,7 +169,7 @@ for (const [what, fault] of [
   );
 }
 
-slow("the create is answered 500 and nothing was made: an error, and nothing is left", () =>
+slowWithDouble("the create is answered 500 and nothing was made: an error, and nothing is left", () =>
   withDouble({}, async (double) => {
     double.faults.add({ on: /POST \/api\/sandbox$/, act: 500 });
     expect(await codeOf(openOn(double))).toBe("runtimeUnreachable");
@@ -197,7 +194,7 @@ for (const [status, body, code] of [
   );
 }
 
-testWithDouble("an interrupt while the sandbox starts leaves nothing", () =>
+slowWithDouble("an interrupt while the sandbox starts leaves nothing", () =>
   withDouble({ changeMs: 800 }, async (double) => {
     const controller = new AbortController();
     const opening = createRuntime().open(await optionsFor(double), contextFor(controller.signal));
@@ -229,7 +226,7 @@ testWithDouble(
     }),
 );
 
-testWithDouble("a sandbox that was idle for too long is stopped, and comes back with its files", () =>
+slowWithDouble("a sandbox that was idle for too long is stopped, and comes back with its files", () =>
   withDouble({ minuteMs: 200 }, async (double) => {
     const options = await optionsFor(double, { "daytona.auto_stop_minutes": "5" });
     const runtime = createRuntime();
@@ -245,7 +242,7 @@ testWithDouble("a sandbox that was idle for too long is stopped, and comes back 
   }),
 );
 
-testWithDouble("a command that runs keeps its sandbox from being stopped", () =>
+slowWithDouble("a command that runs keeps its sandbox from being stopped", () =>
   withDouble({ minuteMs: 100 }, async (double) => {
     const session = await openOn(double, { "daytona.auto_stop_minutes": "5" });
     expect(await run(session, { script: "sleep 2; echo done" })).toMatchObject({ exitCode: 0 });
@@ -263,7 +260,7 @@ testWithDouble("a delete that is denied stops the sandbox and says so", () =>
   }),
 );
 
-testWithDouble("a delete that meets a change of state is repeated", () =>
+slowWithDouble("a delete that meets a change of state is repeated", () =>
   withDouble({}, async (double) => {
     const session = await openOn(double);
     double.faults.add({ on: /DELETE \/api\/sandbox/, act: 409, times: 2 });
@@ -282,7 +279,7 @@ testWithDouble("delete_on_close: false leaves the sandbox stopped", () =>
   }),
 );
 
-slow(
+slowWithDouble(
   "a sandbox that runs and answers nothing is told as such",
   () =>
     withDouble({}, async (double) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { type Double, startDouble } from "../doubles/daytona/server.ts";
-import { doubleProblem, testWithDouble, withDoubleProcess } from "./double.ts";
+import { doubleProblem, slowWithDouble, testWithDouble, withDoubleProcess } from "./double.ts";
 import { failureOf, memoryNow, run, withSession } from "./support.ts";
 
 let double: Double;
@@ -208,7 +208,7 @@ testWithDouble(`links are seen as links, written through, and replaced by a move
   });
 });
 
-testWithDouble(
+slowWithDouble(
   "a folder of thousands is listed whole",
   async () => {
     await withSession(double, async (session) => {
@@ -228,7 +228,7 @@ testWithDouble("files go on while a command that floods its output is not read",
   });
 });
 
-testWithDouble(
+slowWithDouble(
   "a file that cannot be written for lack of space leaves the old one and nothing else",
   async () => {
     await withSession(double, async (session) => {
