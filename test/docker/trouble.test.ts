@@ -61,6 +61,19 @@ testNeeding(
 
 testNeeding(
   ["image:busybox"],
+  "a container whose glue folder was removed says so, and no command is believed to have run",
+  async () => {
+    await withSession(onBusybox, async (session) => {
+      await run(session, "rm -rf /var/lib/glue");
+      const running = await session.executor.run({ script: "echo ran >/workspace/ran" });
+      expect((await failureOf(running.wait())).code).toBe("startFailed");
+      expect(await session.workspace.stat("ran")).toBeUndefined();
+    });
+  },
+);
+
+testNeeding(
+  ["image:busybox"],
   "a command that is cancelled after its connection was cut ends all the same",
   async () => {
     const proxy = startProxy();
