@@ -1,13 +1,14 @@
-/** One run of `capture.sh` in a sandbox: what it is asked, and what it answers. */
+/** One run of `capture.sh` and its two companions in a sandbox: what it is asked, and what it answers. */
 import type { CommandExecutor } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { concat, splitLine } from "./bytes.ts";
 import mainPart from "./capture.sh" with { type: "text" };
+import beginPart from "./capture-begin.sh" with { type: "text" };
 import nestedPart from "./capture-nested.sh" with { type: "text" };
 import { GLUE_IDENTITY, pathBytes, pathText, UNCOMMITTED_WORK } from "./layout.ts";
 import type { StagedBase } from "./snapshot-types.ts";
 
-const script = `${nestedPart}\n${mainPart}`;
+const script = [beginPart, nestedPart, mainPart].join("\n");
 
 /** A ref of the workspace by its full name, with the object it names. */
 export interface CapturedRef {

@@ -13,7 +13,7 @@ const parent = mkdtempSync(join(tmpdir(), "glue-again-"));
 afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
 
 const MAKE = `seq 1 5000 >numbers; mkdir d; echo x >d/x; printf '*.log\\n.env\\n' >.gitignore; git add -A; git commit -qm start`;
-const SLOW = 60_000;
+const SLOW = 300_000;
 
 function stage(): Staged {
   return handStage(parent, MAKE);

@@ -82,7 +82,7 @@ describe("a capture from a sandbox without git brings back", () => {
       if (files !== undefined)
         expect(result).toMatchObject({ facts: { files_changed: files, commits: 1, quiescent: true } });
       await landProven(staged, result);
-    }, 30_000);
+    }, 120_000);
   }
 
   test("nothing where nothing changed, and the same commit where nothing more did", async () => {
@@ -96,14 +96,14 @@ describe("a capture from a sandbox without git brings back", () => {
     const included = { ...request, base: { ...request.base, included: [".env"] } };
     const third = await capture(staged.sandbox, included);
     expect(sh(request.gitDir, `git --git-dir=. diff --name-only ${staged.base.base?.commit} ${third.tree}`)).toBe("y");
-  }, 30_000);
+  }, 120_000);
 
   test("no more untracked content than the cap allows", async () => {
     const { staged, request } = stage();
     staged.inside("mkdir build; head -c 3000000 /dev/zero >build/big");
     const error = await capture(staged.sandbox, { ...request, capBytes: 1_000_000 }).catch((thrown: unknown) => thrown);
     expect(isGlueError(error, "captureTooLarge") && error.message).toContain("build/");
-  }, 30_000);
+  }, 120_000);
 
   test("no file that an archive could smuggle onto this machine", async () => {
     const { staged, request } = stage();
@@ -112,7 +112,7 @@ describe("a capture from a sandbox without git brings back", () => {
     expect(result.warnings.join()).toContain(".git");
     expect(sh(request.gitDir, `git --git-dir=. ls-tree -r --name-only ${result.tree}`)).not.toContain("hooks");
     expect(existsSync(join(request.gitDir, "hooks"))).toBe(false);
-  }, 30_000);
+  }, 120_000);
 });
 
 testNeeding(
@@ -134,5 +134,5 @@ testNeeding(
     const error = await capture({ executor: asNobody, workspace }, request).catch((thrown: unknown) => thrown);
     expect(isGlueError(error, "captureFailed") && error.message).toContain("a.txt");
   },
-  30_000,
+  120_000,
 );

@@ -323,6 +323,6 @@ describe("a capture brings back", () => {
       expect(result.facts).toMatchObject({ quiescent: true, truncated: false, ...facts });
       expect(await Bun.file("/tmp/glue-hook-ran").exists()).toBe(false);
       if (noLanding === undefined) await landProven(staged, result);
-    }, 30_000);
+    }, 120_000);
   }
 });

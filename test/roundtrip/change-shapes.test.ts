@@ -62,4 +62,4 @@ test("what the commands on a change print for tools is what docs/schemas says, a
     expect((await run("session", "export", id, "--to", `../${name}`)).code).toBe(0);
     sh(cwd, `git tag -f start main >/dev/null 2>&1; git checkout -q --detach start; ${check}; git reset -q --hard`);
   }
-}, 60_000);
+}, 240_000);

@@ -117,7 +117,7 @@ for (const where of WHERE) {
           );
           expect(sh(user, "git -C ../mail rev-parse HEAD^{tree}")).toBe(tree);
         },
-        60_000,
+        240_000,
       );
     }
 
@@ -133,7 +133,7 @@ for (const where of WHERE) {
         expect(sh(join(home.sessions, id), "ls")).not.toContain("runtime.");
         expect((await glue(["session", "apply", id])).stderr).toContain("changed nothing");
       },
-      60_000,
+      240_000,
     );
 
     testNeeding(
@@ -145,7 +145,7 @@ for (const where of WHERE) {
         expect(ran.code).toBe(3);
         expect((await glue(["session", "diff", "--json"])).stdout).toContain('"path":"a.txt"');
       },
-      60_000,
+      240_000,
     );
   });
 }
@@ -174,4 +174,4 @@ test("a folder without a repository goes there and back as a patch", async () =>
       "git fsck --full --strict --no-dangling 2>&1; git ls-tree -r --name-only \"$(git branch --format='%(refname)' --list 'glue/*')\"",
     ),
   ).toBe("a\nc\nd/b");
-}, 60_000);
+}, 240_000);

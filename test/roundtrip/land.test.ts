@@ -10,7 +10,7 @@ import { glue } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { handStage, PLAIN_ENV, type Staged, sh } from "../workspace/hand-stage.ts";
 
-const SLOW = 60_000;
+const SLOW = 300_000;
 const FSCK = "git fsck --full --strict --no-dangling 2>&1";
 
 /** A session with a change, from a repository whose tree was dirty: its folder, and a way to run glue there. */

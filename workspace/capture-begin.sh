@@ -1,0 +1,68 @@
+# Captures a workspace from inside the sandbox with the git that is there; capture-script.ts says what it gets and what it prints.
+# This part makes ready; capture-nested.sh and capture.sh follow in the same shell.
+# POSIX sh with git, sed, awk, tr and the small tools. Nothing of the workspace is written: not its files, not its .git.
+#
+#   GLUE_GIT     glue's own git directory, holding the base        GLUE_BASE    the commit that the session started from
+#   GLUE_TREE    the top of the workspace                          GLUE_BASE_TREE  its tree
+#   GLUE_SHA256  1 where the repository counts in SHA-256
+#   GLUE_CAP     bytes of new untracked content that may come      GLUE_INLINE  largest pack that is printed, in bytes
+set -u
+umask 077
+glue_home=${HOME:-/} glue_xdg=${XDG_CONFIG_HOME:-${HOME:-}/.config}
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CEILING_DIRECTORIES
+unset GIT_CONFIG GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS GIT_CONFIG_SYSTEM GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_REPLACE_REF_BASE GIT_INDEX_VERSION
+unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_ATTR_SOURCE GIT_QUARANTINE_PATH
+unset GIT_AUTHOR_DATE GIT_COMMITTER_DATE GIT_DEFAULT_HASH GIT_DEFAULT_REF_FORMAT GIT_TRACE GIT_TRACE2 GIT_TRACE2_EVENT GIT_TRACE2_PERF
+LC_ALL=C HOME=$GLUE_GIT XDG_CONFIG_HOME=$GLUE_GIT
+GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1
+GIT_NO_LAZY_FETCH=1 GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=none
+GIT_AUTHOR_NAME=$GLUE_NAME GIT_AUTHOR_EMAIL=$GLUE_EMAIL GIT_COMMITTER_NAME=$GLUE_NAME GIT_COMMITTER_EMAIL=$GLUE_EMAIL
+export LC_ALL HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL GIT_ATTR_NOSYSTEM GIT_OPTIONAL_LOCKS GIT_NO_REPLACE_OBJECTS
+export GIT_NO_LAZY_FETCH GIT_TERMINAL_PROMPT GIT_ALLOW_PROTOCOL GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+
+# Scratch of this run alone: what a killed capture still has under way cannot get between.
+for tmp in "$GLUE_GIT"/capture.*; do [ ! -e "$tmp" ] || rm -rf "$tmp"; done
+tmp=$GLUE_GIT/capture.$$
+mkdir "$tmp" || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM HUP
+
+fail() {
+  printf 'fail %s\n' "$*"
+  exit 3
+}
+warn() { printf 'warn %s\n' "$*" >>"$tmp/said"; }
+
+# git on glue's own directory. Every setting that could run a program or change a byte is named here.
+own() {
+  git --git-dir="$GLUE_GIT" --work-tree="$GLUE_TREE" -c core.bare=false -c core.hooksPath=/dev/null -c core.fsmonitor=false \
+    -c core.autocrlf=false -c core.untrackedCache=false -c core.splitIndex=false -c core.trustctime=true -c core.checkStat=default \
+    -c core.excludesFile="$tmp/ignore" -c core.quotePath=true -c gc.auto=0 -c commit.gpgSign=false -c safe.directory='*' \
+    -c advice.addEmbeddedRepo=false -c advice.addIgnoredFile=false "$@"
+}
+# The same, and the workspace's objects can be read as well. Only for reading: git does not write what it can already see.
+both() { GIT_ALTERNATE_OBJECT_DIRECTORIES=$borrowed own "$@"; }
+# git on the workspace's refs and objects, without its configuration.
+view() {
+  GIT_ALTERNATE_OBJECT_DIRECTORIES=$own_objects git --git-dir="$GLUE_GIT/view" -c core.hooksPath=/dev/null -c core.fsmonitor=false "$@"
+}
+# An object folder as git reads it from the environment, where a colon separates and a quote protects.
+quoted() {
+  case $1 in
+    *[\\\"]*) printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')" ;;
+    *) printf '"%s"' "$1" ;;
+  esac
+}
+# A NUL-separated list as lines, newlines in names as \001, and back.
+lines() { tr '\n\000' '\001\n'; }
+unlines() { tr '\001\n' '\n\000'; }
+
+# --- what is asked: three sections of stdin, each ended by a line with a dot ---
+read_section() {
+  while IFS= read -r line; do
+    [ "$line" = . ] && return 0
+    printf '%s\n' "${line#?}"
+  done
+  return 1
+}
+{ read_section >"$tmp/have" && read_section >"$tmp/included" && read_section >"$tmp/ignore"; } || fail internal the request was cut short
