@@ -56,7 +56,7 @@ export class Bench {
   }
 
   /** Registers a test that shows `capability`, in the session that the tests of this target share. */
-  shows(capability: Capability, title: string, run: (place: Place) => Promise<void>, timeoutMs = 60_000): void {
+  shows(capability: Capability, title: string, run: (place: Place) => Promise<void>, timeoutMs = 120_000): void {
     this.showsAlone(capability, title, async () => run(await this.shared()), timeoutMs);
   }
 
@@ -65,7 +65,7 @@ export class Bench {
     capability: Capability,
     title: string,
     run: () => Promise<void>,
-    timeoutMs = 60_000,
+    timeoutMs = 120_000,
     reason: string | undefined = undefined,
   ): void {
     const { runtime, needs } = this.target;
