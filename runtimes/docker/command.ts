@@ -42,8 +42,8 @@ export class DockerCommand implements RunningCommand {
   readonly id: string;
   readonly stdout: ByteStream;
   readonly stderr: ByteStream;
-  /** Resolves when the command runs; to what the engine or the shell said when it does not: `cwd`, or text. */
-  readonly started: Promise<undefined | "cwd" | { readonly text: string }>;
+  /** Resolves when the command runs; to what the engine or the shell said when it does not: that the folder cannot be entered, that the launcher is gone, or text. */
+  readonly started: Promise<undefined | "cwd" | "changed" | { readonly text: string }>;
   /** Settles when nothing is left to do for it: its streams are at their end and its result is known. */
   readonly over: Promise<unknown>;
   readonly #api: DockerApi;
@@ -53,9 +53,9 @@ export class DockerCommand implements RunningCommand {
   readonly #result: Promise<CommandResult>;
   readonly #out;
   readonly #err;
-  readonly #sayStarted: (how: undefined | "cwd" | { text: string }) => void;
+  readonly #sayStarted: (how: undefined | "cwd" | "changed" | { text: string }) => void;
   /** The record that the command's shell told of, or undefined when the stream ended without one. */
-  readonly #told = Promise.withResolvers<ExitRecord | "not started" | undefined>();
+  readonly #told = Promise.withResolvers<ExitRecord | "no record" | undefined>();
   /** All that the command wrote has arrived. */
   readonly #allArrived = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
@@ -87,7 +87,7 @@ export class DockerCommand implements RunningCommand {
     this.stderr = terminal ? emptyStream() : drainAfterExit(this.#err.stream, this.#allArrived.promise);
     // With a terminal everything arrives as stdout.
     if (terminal) void this.#err.stream.cancel();
-    const started = Promise.withResolvers<undefined | "cwd" | { text: string }>();
+    const started = Promise.withResolvers<undefined | "cwd" | "changed" | { text: string }>();
     this.started = started.promise;
     this.#sayStarted = started.resolve;
     void this.#pump(terminal);
@@ -151,11 +151,11 @@ export class DockerCommand implements RunningCommand {
   }
 
   #marked(which: "stdout" | "stderr", words: string, before: Uint8Array[]): void {
-    if (words === "start" || words === "cwd") {
+    if (words === "start" || words === "cwd" || words === "changed") {
       // What came before it was the engine's.
       before.length = 0;
       this.#running = words === "start";
-      this.#sayStarted(words === "start" ? undefined : "cwd");
+      this.#sayStarted(words === "start" ? undefined : words);
       return;
     }
     if (words === "quiet") {
@@ -163,8 +163,7 @@ export class DockerCommand implements RunningCommand {
       this.#quiet.add(which);
       return;
     }
-    // The launcher knows how a command ended even where it cannot write it down: without a word it never got that far.
-    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`) ?? "not started");
+    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`) ?? "no record");
     if (--this.#endsToCome === 0) this.#allArrived.resolve();
   }
 
@@ -206,7 +205,7 @@ export class DockerCommand implements RunningCommand {
     }
     try {
       const told = await this.#told.promise;
-      if (told === "not started") throw notStarted();
+      if (told === "no record") throw noRecord();
       const record = told ?? (await findOutcome(this.#api, this.#place, this.id, onDeath));
       // Cancelled or late, the result comes when nothing of the tree is left.
       await this.#ending;
@@ -243,12 +242,13 @@ export class DockerCommand implements RunningCommand {
   }
 }
 
-function notStarted(): GlueError {
+/** Written before and after the command, so that it says nothing about whether it ran. */
+function noRecord(): GlueError {
   return new GlueError(
-    "startFailed",
-    `The command was not started: glue's own folder ${PRIVATE} in the container cannot be used.`,
+    "outcomeUnknown",
+    `It is unknown how the command ended: it could not be written to ${PRIVATE} in the container.`,
     {
-      hint: "Something in the container changed it, or its disk is full. Its files are still there; a new session works.",
+      hint: "Something in the container changed that folder, or its disk is full.",
     },
   );
 }

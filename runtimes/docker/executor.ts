@@ -6,7 +6,7 @@ import { type Command, type CommandExecutor, GlueError, type RunOptions, type Sa
 import type { DockerApi } from "./api.ts";
 import { DockerCommand } from "./command.ts";
 import { containerFailure } from "./container-errors.ts";
-import { WORKSPACE } from "./create.ts";
+import { PRIVATE, WORKSPACE } from "./create.ts";
 import { runScript } from "./exec.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
 import { wrappedArgv } from "./wrapper.ts";
@@ -70,6 +70,11 @@ export class DockerExecutor implements CommandExecutor {
         "cwdInvalid",
         `The folder to work in cannot be used in the container: ${cwd} is missing, not a folder, or not permitted.`,
       );
+    }
+    if (failed === "changed") {
+      throw new GlueError("startFailed", `glue's own folder in the container, ${PRIVATE}, was removed or changed.`, {
+        hint: "The container's files are still there; a new session has a folder of its own.",
+      });
     }
     throw await this.#notStarted(failed.text);
   }

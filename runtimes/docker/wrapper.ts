@@ -14,6 +14,10 @@ printf '\\036%s cwd\\036' "$glue_x_token"
 exit 125
 fi
 unset OLDPWD
+if [ ! -r "$glue_x_file" ]; then
+printf '\\036%s changed\\036' "$glue_x_token"
+exit 125
+fi
 glue_x_tell() {
 glue_x_record=
 read -r glue_x_record 2>/dev/null <"$glue_spool/$glue_id.exit" || glue_x_record="\${glue_how:+$glue_how $glue_code .}"
