@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { type GlueError, isGlueError } from "../spec/glue-error.ts";
 import { type CaptureResult, capture } from "../workspace/capture.ts";
 import { CAPTURE_FILES, type StorePlace } from "../workspace/capture-store.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
 import type { CaptureGap, CaptureHook, CaptureReport } from "./capture-hook.ts";
+import { changeFolder } from "./change-folder.ts";
 import type { Home } from "./home.ts";
 import type { Session } from "./session.ts";
 import { stagedBase } from "./staged.ts";
@@ -66,7 +66,7 @@ function counted(count: number, what: string): string {
 
 /** Where the change of a session is worked with on this machine. */
 export function changePlace(home: Home, id: string, sessionDir: string, base: StagedBase): StorePlace {
-  return { sessionDir, gitDir: join(home.cache, "change", id), base };
+  return { sessionDir, gitDir: changeFolder(home, id), base };
 }
 
 function factsOf(result: CaptureResult): Record<string, unknown> {
