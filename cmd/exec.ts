@@ -1,7 +1,7 @@
 import { attachSession } from "../session/attach.ts";
+import { ensureKeeper } from "../session/ensure-keeper.ts";
 import { findSession } from "../session/find.ts";
 import { watchInterrupts } from "../session/signals.ts";
-import { ensureKeeper } from "../session/spawn-keeper.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
 import { defineCommand } from "./command.ts";
 import { commandFlags, outputFlags, RELAYED_EXITS } from "./flags.ts";
@@ -40,7 +40,7 @@ export const command = defineCommand({
     try {
       const session = await attachSession(around, { id, cwd: io.cwd, folder: options.cwd });
       interrupts.whatIsLeft(() => [`The command may still run in session ${id}. glue session close ${id} ends it.`]);
-      ensureKeeper(session);
+      await ensureKeeper(session);
       const relayed = await relay(session, plan, io, interrupts.signal);
       await session.detach();
       if (relayed.result !== undefined && !io.json) return statusOf(relayed.result);

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { attachSession } from "../session/attach.ts";
+import { ensureKeeper } from "../session/ensure-keeper.ts";
 import { findSession } from "../session/find.ts";
 import { openSession } from "../session/open.ts";
 import type { Session } from "../session/session.ts";
 import { watchInterrupts } from "../session/signals.ts";
-import { ensureKeeper } from "../session/spawn-keeper.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
 import { defineCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
@@ -71,7 +71,7 @@ export const command = defineCommand({
         signal: interrupts.signal,
         env: io.env,
       });
-      ensureKeeper(session);
+      await ensureKeeper(session);
       await session.detach();
       io.endProgress();
       tell(session, io);
@@ -87,7 +87,7 @@ export const command = defineCommand({
 async function reach(given: string, io: Io): Promise<number> {
   const around = surroundingsOf({ voice: io, progress: io.progress, env: io.env });
   const session = await attachSession(around, { id: findSession(around.home, given, io.cwd), cwd: io.cwd });
-  ensureKeeper(session);
+  await ensureKeeper(session);
   await session.detach();
   tell(session, io);
   return 0;

@@ -8,7 +8,7 @@ import type { SessionMeta } from "./meta.ts";
 import { readMeta } from "./read-meta.ts";
 import type { Surroundings } from "./session.ts";
 import { refuseUnlessOpen } from "./session-state.ts";
-import { type SessionFolder, sessionFolder } from "./store.ts";
+import { type SessionFolder, sessionFolder, versionOf } from "./store.ts";
 
 /** Which open session, and from where. */
 export interface AttachRequest {
@@ -25,9 +25,10 @@ export interface AttachRequest {
  */
 export async function attachSession(around: Surroundings, request: AttachRequest): Promise<LiveSession> {
   const folder = sessionFolder(around.home, request.id);
+  const version = versionOf(folder);
   const meta = readMeta(folder);
   refuseUnlessOpen(meta);
-  return await attachTo(around, folder, meta, request.folder ?? startIn(meta, request.cwd));
+  return await attachTo(around, folder, meta, request.folder ?? startIn(meta, request.cwd), version);
 }
 
 /** Attaches to the sandbox of a record that may be in any state; the caller knows what it does. */
@@ -36,10 +37,11 @@ export async function attachTo(
   folder: SessionFolder,
   meta: SessionMeta,
   startFolder = meta.tree.subfolder,
+  version?: string,
 ): Promise<LiveSession> {
   const options = await resolveReferences(meta.options, around.env);
   const runtime = await (await loadRuntime(meta.runtime)).attach(meta.handle, options);
-  return liveSession(around, { folder, meta, options, runtime, startFolder });
+  return liveSession(around, { folder, meta, options, runtime, startFolder, version });
 }
 
 /** The caller's own subfolder where it stands in the session's tree, else the top. */

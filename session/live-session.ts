@@ -14,11 +14,14 @@ export interface SessionParts {
   readonly runtime: RuntimeSession;
   /** The folder that commands start in: absolute, or relative to the workspace. */
   readonly startFolder: string;
+  /** The version of the record that `meta` was read from, where another process may replace it. */
+  readonly version?: string | undefined;
 }
 
 /** A session whose record this process may replace when it holds the lock. */
 export interface LiveSession extends Session {
   meta: SessionMeta;
+  readonly version: string | undefined;
 }
 
 /** The session of an opened or attached runtime. */
@@ -34,6 +37,7 @@ export function liveSession(around: Surroundings, parts: SessionParts): LiveSess
     meta: parts.meta,
     options: parts.options,
     runtime: parts.runtime,
+    version: parts.version,
     startFolder: posix.resolve(parts.runtime.paths.workspace, parts.startFolder),
     async run(command, options) {
       const running = await runCommand(session, command, options);

@@ -5,8 +5,10 @@ import { appendEvent } from "./append-event.ts";
 import { withDefaults } from "./command-defaults.ts";
 import type { SessionEvent } from "./events.ts";
 import { randomName } from "./id.ts";
+import type { LiveSession } from "./live-session.ts";
 import { type Mask, maskFor } from "./mask.ts";
 import type { Session, SessionCommand } from "./session.ts";
+import { versionOf } from "./store.ts";
 
 /** A command of a session, and the duty to record its end. */
 export interface RecordedCommand extends SessionCommand {
@@ -19,7 +21,7 @@ const LONGEST_TEXT = 8_000;
 
 /** Starts a command in a session and records when, by whom, and how it ended. */
 export async function runCommand(
-  session: Session,
+  session: LiveSession,
   command: Command,
   options: RunOptions = {},
 ): Promise<RecordedCommand> {
@@ -38,7 +40,7 @@ export async function runCommand(
   let running: RunningCommand;
   try {
     // Whoever closes the session says so before looking at its log, and we look after writing into it: one sees the other.
-    if (session.meta.owner.kind === "open") await refuseIfClosing(session);
+    if (session.version !== undefined && session.version !== versionOf(session.folder)) await refuseIfClosing(session);
     running = await session.runtime.executor.run(command, { ...full, cwd: full.cwd ?? session.startFolder });
   } catch (error) {
     fail(error);
@@ -52,7 +54,7 @@ export async function runCommand(
   );
 }
 
-/** Loaded when needed: a session of one process is closed by nobody else. */
+/** Loaded when needed: mostly the record is the one that was attached by. */
 async function refuseIfClosing(session: Session): Promise<void> {
   const [{ readMeta }, { refuseUnlessOpen }] = await Promise.all([
     import("./read-meta.ts"),

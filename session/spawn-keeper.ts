@@ -6,16 +6,9 @@ import { askKeeper } from "./keeper-socket.ts";
 import type { Session, Surroundings } from "./session.ts";
 import type { SessionFolder } from "./store.ts";
 
-/** Whether something about an open session needs a process that stays: a lease to renew, a deadline, an end when it is idle. */
-export function needsKeeper(session: Session): boolean {
-  if (session.meta.owner.kind !== "open") return false;
-  const { runtime, options } = session;
-  return options.idle_minutes > 0 || runtime.renew !== undefined || runtime.deadline !== undefined;
-}
-
-/** Starts the session's keeper where it needs one and none lives. Does not wait for it. */
-export function ensureKeeper(session: Session): void {
-  if (!needsKeeper(session) || liveLease(session.folder, session.facts) !== undefined) return;
+/** Starts the session's keeper where none lives. Does not wait for it. */
+export function spawnKeeper(session: Session): void {
+  if (liveLease(session.folder, session.facts) !== undefined) return;
   const log = openSync(join(session.folder.path, "keeper.log"), "a", 0o600);
   try {
     const program = Bun.isStandaloneExecutable ? [] : [join(import.meta.dir, "..", "cmd", "main.ts")];

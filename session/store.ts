@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readdirSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
 import { removeIfThere, replaceFile, syncFolder } from "./atomic-file.ts";
@@ -54,6 +54,12 @@ export function writeMeta(folder: SessionFolder, meta: SessionMeta, durable: boo
   replaceFile(folder.meta, printMeta(meta), durable);
   // A new session is found after a loss of power only when its folder's own name is on the disk as well.
   if (durable && meta.state === "intended") syncFolder(join(folder.path, ".."));
+}
+
+/** Tells one version of a record from the next: each is a file of its own. Undefined where there is none. */
+export function versionOf(folder: SessionFolder): string | undefined {
+  const stat = statSync(folder.meta, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}:${stat.mtimeMs}`;
 }
 
 /** The ids of all sessions, oldest first. Folders that are not named like a session are none of ours. */
