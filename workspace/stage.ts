@@ -7,6 +7,7 @@ import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
 import type { StagedBase, StageReport, Strategy } from "./snapshot-types.ts";
 import { stageArchive } from "./stage-archive.ts";
 import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
+import { sizeText } from "./stage-notes.ts";
 import { describeStaged } from "./stage-report.ts";
 import { probeSandbox, type SandboxTools, type StageTarget, type Unpacking, unpackBase } from "./stage-script.ts";
 import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
@@ -107,7 +108,7 @@ function strategiesFor(run: StageRun, ready: ReadyTree): Way[] {
   } else if (cap === undefined || ready.bundle.size <= cap) {
     all.push("bundle");
   } else {
-    const size = `the bundle has ${megabytes(ready.bundle.size)}, one upload takes ${megabytes(cap)}`;
+    const size = `the bundle has ${sizeText(ready.bundle.size)}, one upload takes ${sizeText(cap)}`;
     run.passedOver.push({ strategy: "bundle", reason: size });
     all.push("clone", "chunked");
   }
@@ -237,9 +238,4 @@ function describe(run: StageRun, ready: ReadyTree, strategy: Way, bytesSent: num
     strategy,
     bytesSent,
   });
-}
-
-/** A size for people; a megabyte is a million bytes. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
