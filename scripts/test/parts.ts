@@ -26,6 +26,7 @@ export const PARTS: readonly Part[] = [
   },
   { name: "docker", folders: ["test/docker"], ...slow },
   { name: "daytona", folders: ["test/daytona"], ...slow },
+  { name: "modal", folders: ["test/modal"], ...slow },
   { name: "sprites", folders: ["test/sprites"], ...slow },
   { name: "contract", folders: ["test/contract"], ...slow },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
