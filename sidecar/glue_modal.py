@@ -227,8 +227,8 @@ class Sidecar:
             options["secrets"] = [self.modal.Secret.from_name(name, environment_name=environment) for name in secrets]
         await self.say("sandbox: starting")
         create = self.modal.Sandbox.create.aio(
-            # An image's own entry point may end at once; not every sleep knows "infinity".
-            "sh", "-c", "sleep infinity || tail -f /dev/null",
+            # An image's own entry point may end at once; not every sleep knows "infinity". It outlives its sleep's end.
+            "sh", "-c", "echo $$ >/tmp/.glue-main; trap : TERM; while :; do sleep 3600; done",
             app=owner, image=picture, timeout=timeout, tags=tags, **options,
         )
         # Never cut short: a create that nobody waits for leaves a sandbox that nobody knows.
@@ -252,7 +252,7 @@ class Sidecar:
         """Ends what a create that failed made all the same."""
         try:
             async with asyncio.timeout(30) if hasattr(asyncio, "timeout") else _NoTimeout():
-                async for sandbox in self.modal.Sandbox.list.aio(app_id=owner.app_id, tags={"glue": tags["glue"]}):
+                async for sandbox in self.modal.Sandbox.list.aio(app_id=owner.app_id, tags={"glue-session": tags["glue-session"]}):
                     await sandbox.terminate.aio()
         except Exception as error:
             print(f"sweep: {error!r}", file=sys.stderr)
