@@ -227,8 +227,8 @@ class Sidecar:
             options["secrets"] = [self.modal.Secret.from_name(name, environment_name=environment) for name in secrets]
         await self.say("sandbox: starting")
         create = self.modal.Sandbox.create.aio(
-            # An image's own entry point may end at once; not every sleep knows "infinity". It outlives its sleep's end.
-            "sh", "-c", "echo $$ >/tmp/.glue-main; trap : TERM; while :; do sleep 3600; done",
+            # An image's own entry point may end at once; not every sleep knows "infinity". One process, which can be spared.
+            "sh", "-c", "echo $$ >/tmp/.glue-main; exec tail -f /dev/null",
             app=owner, image=picture, timeout=timeout, tags=tags, **options,
         )
         # Never cut short: a create that nobody waits for leaves a sandbox that nobody knows.

@@ -19,6 +19,9 @@ export const modal: readonly ContractTarget[] = SDKS.map((sdk) => ({
   async start() {
     if (doubleProblem !== undefined) throw new Error(doubleProblem);
     const double = await ModalDouble.start(sdk);
+    // The SDK finds its service there; the sidecar inherits this process's environment.
+    delete process.env.MODAL_SANDBOX_V2;
+    Object.assign(process.env, double.env(sdk));
     return {
       against: `the real SDK (${VERSIONS[sdk]}) on a double of the service`,
       set: { "modal.python_path": pythonOf(sdk) },
