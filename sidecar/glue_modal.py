@@ -298,9 +298,10 @@ class Sidecar:
             options["pty"] = True
         process = await asyncio.wait_for(self.sandbox.exec.aio(*argv, **options), CALL_SECONDS)
         running = self.execs[exec] = Exec(process, credit)
-        for fd, stream in ((1, process.stdout), (2, process.stderr)):
-            running.tasks.append(self.spawn(self.carry(exec, running, fd, stream)))
-        running.tasks.append(self.spawn(self.await_end(exec, process)))
+        streams = [
+            self.spawn(self.carry(exec, running, fd, stream)) for fd, stream in ((1, process.stdout), (2, process.stderr))
+        ]
+        running.tasks += [*streams, self.spawn(self.await_end(exec, process, streams))]
         if not stdin:
             self.spawn(self.no_input(process))
         return {}
@@ -327,7 +328,9 @@ class Sidecar:
             lost = True
         await self.wire.send({"method": "closed", "params": {"exec": number, "fd": fd, "lost": lost}})
 
-    async def await_end(self, number, process):
+    async def await_end(self, number, process, streams):
+        """After the streams: a connection carries only so many at once, and each command in progress has two already."""
+        await asyncio.gather(*streams)
         params = {"exec": number}
         try:
             params["code"] = await process.wait.aio()
@@ -503,6 +506,8 @@ async def main(out, modal):
         loop.add_signal_handler(number, sidecar.stop.set)
     waits = [asyncio.ensure_future(sidecar.serve()), asyncio.ensure_future(sidecar.stop.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    if waits[0].done() and (error := waits[0].exception()) is not None:
+        print(f"stdin: {error!r}", file=sys.stderr)
     await sidecar.end()
     sys.stderr.flush()
     # Threads of the SDK hold nothing that is worth waiting for.

@@ -3,10 +3,7 @@ import { GlueError } from "../contract.ts";
 
 /** Kinds of sidecar/PROTOCOL.md: the error they are, and what to do. */
 const KINDS: Readonly<Record<string, { code: ErrorCode; hint?: string }>> = {
-  dead: {
-    code: "sandboxGone",
-    hint: "Start a new session; if this happens regularly, raise modal.sandbox_timeout_seconds.",
-  },
+  dead: { code: "sandboxGone" },
   auth: {
     code: "authFailed",
     hint: "Run: modal token set --token-id … --token-secret … (glue doctor --runtime modal checks it).",
@@ -23,6 +20,9 @@ const KINDS: Readonly<Record<string, { code: ErrorCode; hint?: string }>> = {
   unknown: { code: "sandboxCreateFailed" },
 };
 
+const GONE =
+  "modal sidecar is no longer reachable (sandbox may have auto-terminated on sandbox_timeout_seconds, or the python process exited)";
+
 /** What a failure that the sidecar tells of is for the rest of glue. `doing`: what was being done, as in "create the sandbox". */
 export function sidecarFailure(
   doing: string,
@@ -30,6 +30,8 @@ export function sidecarFailure(
 ): GlueError {
   const kind = KINDS[String(error.data?.kind ?? "unknown")];
   const code = kind?.code ?? "sandboxCreateFailed";
+  // Users know this sentence; why the sandbox ended is told when it does, and is in the cause.
+  if (code === "sandboxGone") return new GlueError(code, GONE, { cause: error });
   return new GlueError(code, `Modal cannot ${doing}: ${error.message.trim() || "nobody said why"}`, {
     hint: kind?.hint,
     cause: error,

@@ -11,11 +11,25 @@ import subprocess
 import sys
 
 from grpclib.server import Server
+from h2.connection import H2Connection
+from h2.settings import SettingCodes, Settings
 
 from sandbox import IDLE, TERMINATED, TIMEOUT
 from service import Service
 
 ENDS = {"timeout": TIMEOUT, "idle": IDLE, "terminated": TERMINATED}
+
+
+def take_many_streams():
+    """A worker serves many commands over one connection, each with streams of its own; the library's limit is 100."""
+    prepare = H2Connection.__init__
+
+    def init(self, *args, **named):
+        prepare(self, *args, **named)
+        first = {SettingCodes.MAX_CONCURRENT_STREAMS: 10_000}
+        self.local_settings = Settings(client=self.config.client_side, initial_values=first)
+
+    H2Connection.__init__ = init
 
 
 class Mapped:
@@ -47,6 +61,7 @@ async def listen(mapping, context=None):
 
 
 async def main(folder, token_id, token_secret):
+    take_many_streams()
     service = Service(folder, (token_id, token_secret))
     control, port = await listen(service.control_plane())
     router, router_port = await listen(service.router(), certificate(folder))

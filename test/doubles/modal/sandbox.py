@@ -1,6 +1,7 @@
 """One sandbox: a root of its own, whose programs are those of this machine, and the commands that run in it."""
 
 import asyncio
+import fcntl
 import os
 import pathlib
 import pty
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -75,6 +77,11 @@ class Output:
             while offset >= self.size and not self.ended:
                 await self.changed.wait()
         return os.pread(self.file.fileno(), PIECE, offset)
+
+
+def lead_with_terminal():
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Command:
@@ -209,16 +216,10 @@ class Sandbox:
             fds, ends = (in_read, out_write, err_write), [(command.out, out_read), (command.err, err_read)]
         os.set_blocking(command.stdin, False)
 
-        def lead():
-            os.setsid()
-            if with_pty:
-                import fcntl
-                import termios
-
-                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
+        # A terminal has to be taken by the process itself; elsewhere the faster way to start one will do.
+        lead = {"preexec_fn": lead_with_terminal} if with_pty else {"start_new_session": True}
         command.process = await asyncio.create_subprocess_exec(
-            *outer, stdin=fds[0], stdout=fds[1], stderr=fds[2], preexec_fn=lead, cwd="/"
+            *outer, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd="/", **lead
         )
         for fd in set(fds):
             os.close(fd)

@@ -61,8 +61,9 @@ class Service:
                     raise GRPCError(Status.UNAUTHENTICATED, "Token validation failed")
                 if "quota" in self.faults and method.startswith("SandboxCreate"):
                     raise GRPCError(Status.RESOURCE_EXHAUSTED, "Workspace limit of sandboxes reached")
-            elif metadata.get("authorization") != f"Bearer {self.jwt}" or self.take("jwt"):
-                self.jwt = jwt()
+            elif self.take("jwt") or metadata.get("authorization") != f"Bearer {self.jwt}":
+                if metadata.get("authorization") == f"Bearer {self.jwt}":
+                    self.jwt = jwt()
                 raise GRPCError(Status.UNAUTHENTICATED, "the token has expired")
             if cardinality is ONE:
                 await stream.send_message(await function(await stream.recv_message()))
