@@ -99,7 +99,8 @@ export class RunningExec {
   #heard(fd: 1 | 2, bytes: Uint8Array): void {
     if (fd === 1) {
       this.#pieces.push(bytes);
-      return this.#wake();
+      this.#wake();
+      return;
     }
     this.#error = (this.#error + new TextDecoder().decode(bytes)).slice(-STDERR_BYTES);
     this.#sidecar.credit(this.#number, 2, bytes.length);
@@ -112,7 +113,10 @@ export class RunningExec {
   }
 
   #exited(code: number | undefined, error: unknown): void {
-    if (code !== undefined) return this.#settle.resolve(code);
+    if (code !== undefined) {
+      this.#settle.resolve(code);
+      return;
+    }
     this.#failure ??= error;
     this.#settle.reject(error);
     this.#wake();

@@ -6,4 +6,12 @@ import { modal } from "./modal.ts";
 import { sprites } from "./sprites.ts";
 
 /** A line each. The order is that of the ladder. */
-export const TARGETS: readonly ContractTarget[] = [host, dockerDebian, dockerPlain, dockerBusybox, daytona, sprites, ...modal];
+export const TARGETS: readonly ContractTarget[] = [
+  host,
+  dockerDebian,
+  dockerPlain,
+  dockerBusybox,
+  daytona,
+  sprites,
+  ...modal,
+];
