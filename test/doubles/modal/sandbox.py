@@ -1,7 +1,6 @@
 """One sandbox: a root of its own, whose programs are those of this machine, and the commands that run in it."""
 
 import asyncio
-import fcntl
 import os
 import pathlib
 import pty
@@ -9,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import termios
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,7 +34,8 @@ class Output:
     """What a command wrote to one stream, kept in a file so that it can be read again from any place."""
 
     def __init__(self, path):
-        self.file = open(path, "w+b", buffering=0)
+        self.path = path
+        open(path, "wb").close()
         self.size = 0
         self.served = 0
         self.ended = False
@@ -56,7 +55,8 @@ class Output:
                     data = b""  # the last writer of a terminal has gone
                 if not data:
                     break
-                os.pwrite(self.file.fileno(), data, self.size)
+                with open(self.path, "ab", buffering=0) as file:
+                    file.write(data)
                 self.size += len(data)
                 async with self.changed:
                     self.changed.notify_all()
@@ -76,12 +76,10 @@ class Output:
                 self.changed.notify_all()
             while offset >= self.size and not self.ended:
                 await self.changed.wait()
-        return os.pread(self.file.fileno(), PIECE, offset)
-
-
-def lead_with_terminal():
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # Opened for each piece: a sandbox has had thousands of commands when it ends.
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(offset)
+            return file.read(PIECE)
 
 
 class Command:
@@ -203,7 +201,9 @@ class Sandbox:
         words = [f"{name}={value}" for name, value in {**ENV, **env}.items()]
         # A folder that is missing fails the command, not the call.
         inside = ["env", "-i", "-C", workdir or "/", *words, *argv]
-        outer = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--", "chroot", f"{self.folder}/root", *inside]
+        # The terminal is for the command alone: what a key sends must not reach the program that entered the root.
+        take = ["setsid", "--ctty"] if with_pty else []
+        outer = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--", *take, "chroot", f"{self.folder}/root", *inside]
         if with_pty:
             main, child = pty.openpty()
             fds, ends = (child, child, child), [(command.out, os.dup(main))]
@@ -216,10 +216,8 @@ class Sandbox:
             fds, ends = (in_read, out_write, err_write), [(command.out, out_read), (command.err, err_read)]
         os.set_blocking(command.stdin, False)
 
-        # A terminal has to be taken by the process itself; elsewhere the faster way to start one will do.
-        lead = {"preexec_fn": lead_with_terminal} if with_pty else {"start_new_session": True}
         command.process = await asyncio.create_subprocess_exec(
-            *outer, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd="/", **lead
+            *outer, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd="/", start_new_session=True
         )
         for fd in set(fds):
             os.close(fd)
