@@ -427,14 +427,15 @@ class Sidecar:
     # --- the end ---
 
     async def end(self):
-        if self.life != "run" or self.sandbox is None or self.ended is not None:
+        # Without a farewell the work is nowhere else yet: it is left to prune, and to the sandbox's timeout.
+        if self.life != "run" or self.last is None or self.sandbox is None or self.ended is not None:
             return
+        argv, file, seconds = self.last
         try:
-            if self.last is not None:
-                argv, file, seconds = self.last
-                await asyncio.wait_for(self.farewell(argv, file), seconds)
+            await asyncio.wait_for(self.farewell(argv, file), seconds)
         except Exception as error:
             print(f"farewell: {error!r}", file=sys.stderr)
+            return
         try:
             await asyncio.wait_for(self.sandbox.terminate.aio(), 20)
         except Exception as error:
@@ -457,10 +458,9 @@ class Sidecar:
             os.fsync(target.fileno())
         code = await process.wait.aio()
         skipping.cancel()
-        if code == 0:
-            os.replace(f"{file}.part", file)
-        else:
-            print(f"farewell: exit code {code}", file=sys.stderr)
+        if code != 0:
+            raise RuntimeError(f"exit code {code}")
+        os.replace(f"{file}.part", file)
 
 
 class _NoTimeout:
