@@ -87,6 +87,11 @@ export class ModalDouble {
     return this.#order({ do: "router-down" });
   }
 
+  /** The token that workers take until it is renewed is about to expire. */
+  shortToken(): Promise<DoubleState> {
+    return this.#order({ do: "short-token" });
+  }
+
   secret(name: string): Promise<DoubleState> {
     return this.#order({ do: "secret", name });
   }

@@ -26,6 +26,7 @@ async function failureOf(promise: Promise<unknown>): Promise<{ code: string; mes
 
 testWithModal("a worker's token that expires, a stream that is cut and odd bytes cost nothing", () =>
   withDouble(async (double) => {
+    await double.shortToken();
     const session = await openOn(double);
     await double.fault("jwt");
     expect((await run(session, { argv: ["echo", "on"] })).stdout.toString()).toBe("on\n");

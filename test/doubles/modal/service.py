@@ -22,9 +22,9 @@ def base62(count):
     return "".join(random.choices(string.ascii_letters + string.digits, k=count))
 
 
-def jwt():
+def jwt(seconds=3600):
     part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-    return f"{part({'alg': 'none'})}.{part({'exp': int(time.time()) + 3600, 'n': base62(8)})}.x"
+    return f"{part({'alg': 'none'})}.{part({'exp': int(time.time()) + seconds, 'n': base62(8)})}.x"
 
 
 class Service:
