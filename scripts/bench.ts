@@ -50,5 +50,6 @@ const cells = rows.map((row) => ({
   "RSS ≤": row.rssAtMostMb ?? "",
 }));
 if (cells.length > 0) console.table(cells);
+for (const { name, note } of rows) if (note !== undefined) console.log(`${name}: ${note}`);
 for (const { name, reason } of failures) console.log(`${name}: not measured: ${reason}`);
 process.exit(failures.length === 0 ? 0 : 1);

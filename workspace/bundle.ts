@@ -2,16 +2,32 @@
  * The bundle of a snapshot: base and opted-in files, shallow at the base. It is made fast: what the user's packs hold is copied,
  * what has to be compressed anew is spread over the processors, and what was made once is used again.
  */
-import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { writeBundle } from "./bundle-file.ts";
+import { joinIndexes } from "./bundle-index.ts";
 import { listObjects, type PackedObject, readNames, shallowAt } from "./bundle-objects.ts";
-import { bundleHead } from "./capture-bundle.ts";
+import { bundleHead, readBundleHead } from "./capture-bundle.ts";
 import { type GitOptions, gitText } from "./git.ts";
 import { REFS } from "./layout.ts";
 import type { TakenSnapshot } from "./snapshot.ts";
 import { homeUnusable, type Store, scratchPath } from "./snapshot-store.ts";
+import type { ObjectFormat } from "./snapshot-types.ts";
 
 /** A bundle on the host. */
 export interface BundleFile {
@@ -19,6 +35,16 @@ export interface BundleFile {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
+  /** The index of its pack; undefined where whoever unpacks it has to make it. */
+  readonly packIndex?: PackIndex;
+}
+
+export interface PackIndex {
+  /** Where the pack begins in the bundle, in bytes. */
+  readonly packAt: number;
+  /** The pack's checksum, which names it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 /** Up to this much new content, deltas are looked for; beyond it the search costs more than the bytes it saves. */
@@ -47,7 +73,35 @@ export async function makeBundle(taken: TakenSnapshot, path: string, signal?: Ab
       rmSync(scratch, { recursive: true, force: true });
     }
   }
-  return { path, size: statSync(path).size };
+  const size = statSync(path).size;
+  const packIndex = readPackIndex(path, size, `${join(folder, name)}.idx`, snapshot.base.objectFormat);
+  return { path, size, ...(packIndex === undefined ? {} : { packIndex }) };
+}
+
+/** Only where it belongs to this very pack: another session may have made the bundle anew since. */
+function readPackIndex(path: string, size: number, index: string, objectFormat: ObjectFormat): PackIndex | undefined {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(index);
+  } catch {
+    // None was made, or it was dropped meanwhile.
+    return undefined;
+  }
+  const hash = objectFormat === "sha256" ? 32 : 20;
+  const name = Buffer.from(readEnd(path, size, hash)).toString("hex");
+  const belongs = Buffer.from(bytes.subarray(-2 * hash, -hash)).toString("hex") === name;
+  return belongs ? { packAt: readBundleHead(path).packAt, name, bytes } : undefined;
+}
+
+function readEnd(path: string, size: number, length: number): Uint8Array {
+  const file = openSync(path, "r");
+  try {
+    const end = new Uint8Array(length);
+    readSync(file, end, 0, length, size - length);
+    return end;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function suffix(includeCommit: string | null): string {
@@ -83,12 +137,11 @@ async function build({ snapshot, store }: TakenSnapshot, scratch: string, signal
   const objects = await listObjects(store, options, commits);
   const made = await makePacks(store, scratch, options, objects);
   const fresh = join(scratch, "bundle");
-  await writeBundle(
-    fresh,
-    bundleHead({ objectFormat: base.objectFormat, needs: [], refs }),
-    made.packs,
-    base.objectFormat,
-  );
+  const { objectFormat } = base;
+  const size = await writeBundle(fresh, bundleHead({ objectFormat, needs: [], refs }), made.packs, objectFormat);
+  const sized = made.packs.map((path) => ({ path, size: statSync(path).size }));
+  const index = joinIndexes(sized, readEnd(fresh, size, objectFormat === "sha256" ? 32 : 20), objectFormat);
+  if (index !== undefined) writeFileSync(`${fresh}.idx`, index, { mode: 0o600 });
   if (made.work >= KEEP_BYTES) keepPacks(store, made.packs);
   return fresh;
 }
@@ -180,8 +233,9 @@ function keepNewest(folder: string, name: string, fresh: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     renameSync(fresh, join(folder, name));
+    if (existsSync(`${fresh}.idx`)) renameSync(`${fresh}.idx`, join(folder, `${name}.idx`));
     for (const other of readdirSync(folder)) {
-      if (other !== name) rmSync(join(folder, other), { force: true });
+      if (!other.startsWith(name)) rmSync(join(folder, other), { force: true });
     }
   } catch (cause) {
     throw homeUnusable(folder, cause);

@@ -59,7 +59,9 @@ export function takePlainSnapshot(tree: HostTree, hostEnv: HostEnv = process.env
     files: files.length,
   };
   const unread = repository !== undefined && repository.index === undefined;
-  const warnings = unread ? ["Without git, glue cannot read this index: tracked files that are ignored stay behind."] : [];
+  const warnings = unread
+    ? ["Without git, glue cannot read this index: tracked files that are ignored stay behind."]
+    : [];
   return { snapshot, repository, files, included, leftOut: walk.leftOut, warnings };
 }
 

@@ -9,9 +9,15 @@ const HOW: Readonly<Record<Strategy, string>> = {
   archive: "as an archive, because git is missing on one side",
 };
 
+/** A size for people; a megabyte is a million bytes. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`;
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
 /** A sentence each, in the order to show them. */
 export function stageNotes(base: StagedBase, bytesSent: number, files: number): string[] {
-  const sent = `${(bytesSent / 1_000_000).toFixed(1)} MB sent`;
+  const sent = `${sizeText(bytesSent)} sent`;
   const work = base.dirty ? ", uncommitted work included" : "";
   return [
     `Staged ${count(files, "file")}${work}: ${HOW[base.strategy]}, ${sent}.`,

@@ -79,6 +79,8 @@ export interface Unpacking extends RepositoryFacts {
   readonly includeCommit: string | null;
   /** The bundle in the sandbox, removed afterwards; null where the objects are in glue's git directory already. */
   readonly bundle: string | null;
+  /** Where the index of the bundle's pack was sent along, as the file `bundle` with `.idx` behind. */
+  readonly packIndex?: { readonly name: string; readonly packAt: number; readonly size: number };
 }
 
 /**
@@ -89,6 +91,9 @@ export async function unpackBase(target: StageTarget, unpacking: Unpacking, sign
   const { base } = unpacking;
   const env = {
     GLUE_BUNDLE: unpacking.bundle ?? "",
+    GLUE_PACK: unpacking.packIndex?.name ?? "",
+    GLUE_PACK_AT: String((unpacking.packIndex?.packAt ?? 0) + 1),
+    GLUE_SIZE: String(unpacking.packIndex?.size ?? 0),
     GLUE_BASE: base.commit,
     GLUE_INCLUDE: unpacking.includeCommit ?? "",
   };

@@ -7,8 +7,9 @@ import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
 import type { StagedBase, StageReport, Strategy } from "./snapshot-types.ts";
 import { stageArchive } from "./stage-archive.ts";
 import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
+import { sizeText } from "./stage-notes.ts";
 import { describeStaged } from "./stage-report.ts";
-import { probeSandbox, type SandboxTools, type StageTarget, unpackBase } from "./stage-script.ts";
+import { probeSandbox, type SandboxTools, type StageTarget, type Unpacking, unpackBase } from "./stage-script.ts";
 import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
 
 export type { StageTarget } from "./stage-script.ts";
@@ -107,7 +108,7 @@ function strategiesFor(run: StageRun, ready: ReadyTree): Way[] {
   } else if (cap === undefined || ready.bundle.size <= cap) {
     all.push("bundle");
   } else {
-    const size = `the bundle has ${megabytes(ready.bundle.size)}, one upload takes ${megabytes(cap)}`;
+    const size = `the bundle has ${sizeText(ready.bundle.size)}, one upload takes ${sizeText(cap)}`;
     run.passedOver.push({ strategy: "bundle", reason: size });
     all.push("clone", "chunked");
   }
@@ -132,9 +133,13 @@ function unableGit(tools: SandboxTools, ready: ReadyTree): string | undefined {
 const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
   async bundle(run, ready) {
     const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
-    const sent = await sendWhole(run.target, bundleSource(ready), path, transfer(run, "uploading the snapshot"));
-    await unpack(run, ready, path);
-    return sent;
+    const { packIndex, size } = ready.bundle;
+    const [sent] = await Promise.all([
+      sendWhole(run.target, bundleSource(ready), path, transfer(run, "uploading the snapshot")),
+      packIndex === undefined ? undefined : run.target.workspace.write(`${path}.idx`, packIndex.bytes, { mode: 0o600 }),
+    ]);
+    await unpack(run, ready, path, packIndex === undefined ? {} : { packIndex: { ...packIndex, size } });
+    return sent + (packIndex?.bytes.length ?? 0);
   },
 
   async clone(run, ready) {
@@ -211,10 +216,15 @@ async function inPieces(
   return await sendInPieces(run.target, source, path, options);
 }
 
-async function unpack(run: StageRun, { taken }: ReadyTree, bundle: string | null): Promise<void> {
+async function unpack(
+  run: StageRun,
+  { taken }: ReadyTree,
+  bundle: string | null,
+  more: Pick<Unpacking, "packIndex"> = {},
+): Promise<void> {
   run.options.progress?.({ what: "unpacking in the sandbox", total: taken.snapshot.files, unit: "files" });
   const { base, headRef, includeCommit, included, ignoreRules } = taken.snapshot;
-  const unpacking = { base, headRef, includeCommit, included, ignoreRules, bundle };
+  const unpacking = { base, headRef, includeCommit, included, ignoreRules, bundle, ...more };
   await unpackBase(run.target, unpacking, run.options.signal);
 }
 
@@ -228,9 +238,4 @@ function describe(run: StageRun, ready: ReadyTree, strategy: Way, bytesSent: num
     strategy,
     bytesSent,
   });
-}
-
-/** A size for people; a megabyte is a million bytes. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

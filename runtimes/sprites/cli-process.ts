@@ -21,7 +21,8 @@ const END_OF_INPUT = new Uint8Array([4]);
 export function startPiped(cli: SpriteCli, words: readonly string[], preamble: Uint8Array): CliProcess {
   const child = cli.start(words);
   const write = async (bytes: Uint8Array) => {
-    child.stdin.write(bytes);
+    // Both are promises where the pipe is full, and both fail when nobody reads any more.
+    await child.stdin.write(bytes);
     await child.stdin.flush();
   };
   // When it fails the program has ended, and how it ended says why.

@@ -1,4 +1,5 @@
 import type { Context, Entry } from "./entry.ts";
+import { SNAPSHOT_ENTRIES } from "./snapshot-entries.ts";
 
 const GIB = 2 ** 30;
 const ZEROS = ["head", "-c", String(GIB), "/dev/zero"];
@@ -45,6 +46,7 @@ export const ENTRIES: readonly Entry[] = [
       theirs: { argv: ["sh", "-c", `${ZEROS.join(" ")}; exit $?`], reader: "wc -c" },
     }),
   },
+  ...SNAPSHOT_ENTRIES,
 ];
 
 /** Both sides in the same container: the one of an open session. */

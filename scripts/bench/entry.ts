@@ -30,6 +30,8 @@ export interface Context {
 export interface Sides {
   readonly ours: Side;
   readonly theirs: Side;
+  /** What else is worth knowing of the two, for instance sizes. */
+  readonly note?: string;
   /** Undoes what `prepare` made outside the folder. */
   cleanup?(): Promise<void>;
 }

@@ -24,6 +24,7 @@ export interface Row {
   readonly peakRssMb?: number;
   readonly stalledPeakRssMb?: number;
   readonly rssAtMostMb?: number;
+  readonly note?: string;
 }
 
 const STALL = "head -c 1000000 >/dev/null; sleep 3; cat >/dev/null";
@@ -56,7 +57,8 @@ export async function runEntry(entry: Entry, glue: string): Promise<Row> {
     const stalled = entry.memory?.stalled
       ? (await measure({ ...sides.ours, reader: STALL }, { folder, env, watchMemory })).peakRssMb
       : undefined;
-    return rowOf(entry, ours, theirs, peaks, stalled);
+    const { note } = sides;
+    return { ...rowOf(entry, ours, theirs, peaks, stalled), ...(note === undefined ? {} : { note }) };
   } finally {
     await sides?.cleanup?.();
     rmSync(folder, { recursive: true, force: true });
