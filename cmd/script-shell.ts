@@ -2,9 +2,8 @@ import type { Command } from "../runtimes/contract.ts";
 import type { RuntimeId } from "../spec/generated/capabilities.ts";
 import type { OptionKey, Options } from "../spec/generated/options.ts";
 
-/** The option that names the shell of a runtime; elsewhere it is the sandbox's `sh`. */
+/** The option that names the shell of a runtime. The host knows its own, and in which mode; elsewhere it is the sandbox's `sh`. */
 const SHELL_OPTIONS: Readonly<Partial<Record<RuntimeId, OptionKey>>> = {
-  host: "shell.executable",
   docker: "docker.shell",
 };
 

@@ -13,11 +13,11 @@ import {
   type SandboxDeath,
 } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
-import { PRIVATE } from "./create.ts";
 import { createDemux } from "./demux.ts";
+import { emptyStream } from "./empty-stream.ts";
 import type { EngineStream } from "./engine.ts";
 import { runLauncher } from "./launcher.ts";
-import { findOutcome } from "./outcome.ts";
+import { findOutcome, noRecord } from "./outcome.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
 
 export interface CommandFacts {
@@ -240,19 +240,4 @@ export class DockerCommand implements RunningCommand {
       `Not every process of the command could be ended: ${stderr.trim() || `exit code ${code}`}`,
     );
   }
-}
-
-/** Written before and after the command, so that it says nothing about whether it ran. */
-function noRecord(): GlueError {
-  return new GlueError(
-    "outcomeUnknown",
-    `It is unknown how the command ended: it could not be written to ${PRIVATE} in the container.`,
-    {
-      hint: "Something in the container changed that folder, or its disk is full.",
-    },
-  );
-}
-
-function emptyStream(): ByteStream {
-  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
 }

@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import { newCommandId } from "../common/command-id.ts";
 import { checkSize, commandArgv, throughShell } from "../common/command-line.ts";
 import { DEFAULT_GRACE_MS } from "../common/launch.ts";
@@ -31,7 +30,7 @@ export class DockerExecutor implements CommandExecutor {
     if (options.signal?.aborted) throw new GlueError("cancelled", "Interrupted before the command was started.");
     const { sessionId, sh, home } = this.#place;
     const id = newCommandId(sessionId);
-    const cwd = posix.resolve(WORKSPACE, options.cwd ?? "");
+    const cwd = absolute(options.cwd ?? "");
     const argv = await commandArgv(command, this.#shell, (text) => this.#stage(id, text));
     const environment = {
       ...(home === undefined ? {} : { HOME: home }),
@@ -123,4 +122,10 @@ export class DockerExecutor implements CommandExecutor {
     if (code === 0) return file;
     throw new GlueError("ioFailed", `The script could not be written into the container: ${stderr.trim()}`);
   }
+}
+
+/** Left to the container's shell to make sense of; only what it is relative to is ours. */
+function absolute(path: string): string {
+  if (path === "") return WORKSPACE;
+  return path.startsWith("/") ? path : `${WORKSPACE}/${path}`;
 }

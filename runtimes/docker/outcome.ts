@@ -2,6 +2,7 @@ import { type ExitRecord, parseExitRecord } from "../common/exit-record.ts";
 import { GlueError, type SandboxDeath } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { deathOf } from "./container-errors.ts";
+import { PRIVATE } from "./create.ts";
 import { runScript } from "./exec.ts";
 import { type Place, SPOOL } from "./place.ts";
 
@@ -68,4 +69,15 @@ function unknown(why: string, cause?: unknown): GlueError {
     hint: "Part of it may have happened. Look at the files before you repeat it.",
     cause,
   });
+}
+
+/** For a command whose launcher could not write its records, which says nothing about whether the command ran. */
+export function noRecord(): GlueError {
+  return new GlueError(
+    "outcomeUnknown",
+    `It is unknown how the command ended: it could not be written to ${PRIVATE} in the container.`,
+    {
+      hint: "Something in the container changed that folder, or its disk is full.",
+    },
+  );
 }

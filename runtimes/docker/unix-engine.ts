@@ -1,4 +1,5 @@
-import { type ByteStream, GlueError } from "../contract.ts";
+import { GlueError } from "../contract.ts";
+import { emptyStream } from "./empty-stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import {
   DEADLINE_MS,
@@ -73,8 +74,4 @@ export class UnixEngine implements Engine {
 
 function cancelled(signal: AbortSignal): GlueError {
   return new GlueError("cancelled", "Interrupted while the Docker engine was asked.", { cause: signal.reason });
-}
-
-function emptyStream(): ByteStream {
-  return new ReadableStream({ start: (controller) => controller.close() });
 }
