@@ -10,6 +10,7 @@ const ADAPTERS: Readonly<Partial<Record<RuntimeId, () => Promise<Adapter>>>> = {
   host: () => import("./host/index.ts"),
   daytona: () => import("./daytona/index.ts"),
   docker: () => import("./docker/index.ts"),
+  modal: () => import("./modal/index.ts"),
   sprites: () => import("./sprites/index.ts"),
 };
 

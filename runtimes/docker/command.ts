@@ -1,6 +1,7 @@
 import { createChannel } from "../common/channel.ts";
 import { drainAfterExit } from "../common/drain.ts";
 import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import { feedStdin } from "../common/feed-stdin.ts";
 import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
 import {
@@ -15,7 +16,6 @@ import type { DockerApi } from "./api.ts";
 import { createDemux } from "./demux.ts";
 import { emptyStream } from "./empty-stream.ts";
 import type { EngineStream } from "./engine.ts";
-import { feedStdin } from "./feed-stdin.ts";
 import { runLauncher } from "./launcher.ts";
 import { findOutcome, noRecord } from "./outcome.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";

@@ -1,6 +1,7 @@
 import { newCommandId } from "../common/command-id.ts";
 import { checkSize, commandArgv, throughShell } from "../common/command-line.ts";
 import { DEFAULT_GRACE_MS } from "../common/launch.ts";
+import { wrappedArgv } from "../common/wrapper.ts";
 import { type Command, type CommandExecutor, GlueError, type RunOptions, type SandboxDeath } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { DockerCommand } from "./command.ts";
@@ -8,7 +9,6 @@ import { containerFailure } from "./container-errors.ts";
 import { PRIVATE, WORKSPACE } from "./create.ts";
 import { runScript } from "./exec.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
-import { wrappedArgv } from "./wrapper.ts";
 
 /** Runs commands in the container, each by an exec of its own. */
 export class DockerExecutor implements CommandExecutor {

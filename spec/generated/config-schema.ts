@@ -638,6 +638,110 @@ export const CONFIG_SCHEMA: object = {
               "$ref": "#/$defs/fromEnvironment"
             }
           ]
+        },
+        "environment": {
+          "description": "The Modal environment that the App is in. Unset: the workspace's default.",
+          "anyOf": [
+            {
+              "type": "string",
+              "minLength": 1
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "cpu": {
+          "description": "CPU cores that are reserved for the sandbox. Unset: Modal's default.",
+          "anyOf": [
+            {
+              "type": "number",
+              "minimum": 0.1
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "memory": {
+          "description": "Memory that is reserved for the sandbox, in MiB. Unset: Modal's default.",
+          "anyOf": [
+            {
+              "type": "integer",
+              "minimum": 1
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "gpu": {
+          "description": "The GPU of the sandbox, for instance `T4` or `A100:2`. Unset: no GPU.",
+          "anyOf": [
+            {
+              "type": "string",
+              "minLength": 1
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "region": {
+          "description": "The region that the sandbox runs in, for instance `us-east`. Unset: any.",
+          "anyOf": [
+            {
+              "type": "string",
+              "minLength": 1
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "block_network": {
+          "description": "Takes the network away from the sandbox.",
+          "default": false,
+          "anyOf": [
+            {
+              "type": "boolean"
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "outbound_cidr_allowlist": {
+          "description": "The only blocks of addresses that the sandbox may reach, for instance `203.0.113.0/24`.",
+          "default": [],
+          "anyOf": [
+            {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 1
+              }
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
+        "secrets": {
+          "description": "Names of Modal secrets whose variables the sandbox has.",
+          "default": [],
+          "anyOf": [
+            {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 1
+              }
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
         }
       }
     }

@@ -49,4 +49,12 @@ export const OPTION_SCHEMAS: Readonly<Record<OptionKey, v.GenericSchema>> = {
   "modal.sandbox_timeout_seconds": v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(86400)),
   "modal.delete_on_close": v.boolean(),
   "modal.bundle_cap_mb": v.pipe(v.number(), v.finite(), v.minValue(0)),
+  "modal.environment": v.pipe(v.string(), v.nonEmpty()),
+  "modal.cpu": v.pipe(v.number(), v.finite(), v.minValue(0.1)),
+  "modal.memory": v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  "modal.gpu": v.pipe(v.string(), v.nonEmpty()),
+  "modal.region": v.pipe(v.string(), v.nonEmpty()),
+  "modal.block_network": v.boolean(),
+  "modal.outbound_cidr_allowlist": v.array(v.pipe(v.string(), v.nonEmpty())),
+  "modal.secrets": v.array(v.pipe(v.string(), v.nonEmpty())),
 };

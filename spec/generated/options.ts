@@ -92,6 +92,22 @@ export interface Options {
   readonly "modal.delete_on_close": boolean;
   /** A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes). Default: 30. */
   readonly "modal.bundle_cap_mb": number;
+  /** The Modal environment that the App is in. Unset: the workspace's default. */
+  readonly "modal.environment": string | undefined;
+  /** CPU cores that are reserved for the sandbox. Unset: Modal's default. */
+  readonly "modal.cpu": number | undefined;
+  /** Memory that is reserved for the sandbox, in MiB. Unset: Modal's default. */
+  readonly "modal.memory": number | undefined;
+  /** The GPU of the sandbox, for instance `T4` or `A100:2`. Unset: no GPU. */
+  readonly "modal.gpu": string | undefined;
+  /** The region that the sandbox runs in, for instance `us-east`. Unset: any. */
+  readonly "modal.region": string | undefined;
+  /** Takes the network away from the sandbox. Default: false. */
+  readonly "modal.block_network": boolean;
+  /** The only blocks of addresses that the sandbox may reach, for instance `203.0.113.0/24`. Default: []. */
+  readonly "modal.outbound_cidr_allowlist": readonly string[];
+  /** Names of Modal secrets whose variables the sandbox has. Default: []. */
+  readonly "modal.secrets": readonly string[];
 }
 
 export type OptionKey = keyof Options;
@@ -168,7 +184,15 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"modal.sandbox_timeout_seconds","group":"modal","env":["MODAL_SANDBOX_TIMEOUT"],"default":1800,"required":false,"min":1,"max":86400,"sentence":"Modal ends the sandbox after this time, whatever happens to glue.","type":"integer","secret":false},
   {"key":"modal.delete_on_close","group":"modal","env":["MODAL_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Terminates the sandbox when the session closes; `false` leaves it to its timeout.","type":"boolean","secret":false},
   {"key":"modal.bundle_cap_mb","group":"modal","env":["GLUE_MODAL_BUNDLE_CAP_MB"],"default":30,"required":false,"min":0,"sentence":"A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes).","type":"number","secret":false},
+  {"key":"modal.environment","group":"modal","env":["MODAL_ENVIRONMENT"],"required":false,"sentence":"The Modal environment that the App is in.","type":"string","secret":false,"unsetMeans":"the workspace's default"},
+  {"key":"modal.cpu","group":"modal","env":["GLUE_MODAL_CPU"],"required":false,"min":0.1,"sentence":"CPU cores that are reserved for the sandbox.","type":"number","secret":false,"unsetMeans":"Modal's default"},
+  {"key":"modal.memory","group":"modal","env":["GLUE_MODAL_MEMORY"],"required":false,"min":1,"sentence":"Memory that is reserved for the sandbox, in MiB.","type":"integer","secret":false,"unsetMeans":"Modal's default"},
+  {"key":"modal.gpu","group":"modal","env":["GLUE_MODAL_GPU"],"required":false,"sentence":"The GPU of the sandbox, for instance `T4` or `A100:2`.","type":"string","secret":false,"unsetMeans":"no GPU"},
+  {"key":"modal.region","group":"modal","env":["GLUE_MODAL_REGION"],"required":false,"sentence":"The region that the sandbox runs in, for instance `us-east`.","type":"string","secret":false,"unsetMeans":"any"},
+  {"key":"modal.block_network","group":"modal","env":["GLUE_MODAL_BLOCK_NETWORK"],"default":false,"required":false,"sentence":"Takes the network away from the sandbox.","type":"boolean","secret":false},
+  {"key":"modal.outbound_cidr_allowlist","group":"modal","env":["GLUE_MODAL_OUTBOUND_CIDR_ALLOWLIST"],"default":[],"required":false,"separator":",","sentence":"The only blocks of addresses that the sandbox may reach, for instance `203.0.113.0/24`.","type":"list","secret":false},
+  {"key":"modal.secrets","group":"modal","env":["GLUE_MODAL_SECRETS"],"default":[],"required":false,"separator":",","sentence":"Names of Modal secrets whose variables the sandbox has.","type":"list","secret":false},
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "f35fd388e36b0c2f";
+export const OPTIONS_FINGERPRINT = "a9550d31a1a9002b";

@@ -67,6 +67,7 @@ test("every option has a variable of its own that follows from its key, or one t
     "modal.app_name": ["MODAL_APP"],
     "modal.image": ["MODAL_IMAGE"],
     "modal.sandbox_timeout_seconds": ["MODAL_SANDBOX_TIMEOUT"],
+    "modal.environment": ["MODAL_ENVIRONMENT"],
     "modal.delete_on_close": ["MODAL_DELETE_ON_CLOSE"],
   };
   for (const row of OPTION_ROWS) {

@@ -69,10 +69,13 @@ export function testUnless(reason: string | undefined, title: string, run: () =>
   else test.skip(`${title} [skipped: ${reason}]`, body);
 }
 
-/** The Python that can import the modal SDK: `GLUE_TEST_MODAL_PYTHON`, else the one that the provisioning made. */
-export function modalPython(): string {
+/** The Python that can import the modal SDK, the newest or the oldest: `GLUE_TEST_MODAL_PYTHON`, else one that the provisioning made. */
+export function modalPython(which: "newest" | "oldest" = "newest"): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  return process.env.GLUE_TEST_MODAL_PYTHON || join(cache, "glue-provision", "modal-sdk", "bin", "python");
+  return (
+    process.env.GLUE_TEST_MODAL_PYTHON ||
+    join(cache, "glue-provision", which === "newest" ? "modal-sdk" : "modal-sdk-1.4.3", "bin", "python")
+  );
 }
 
 function find(need: Need): string | undefined {

@@ -1,5 +1,10 @@
 import { type ByteStream, GlueError } from "../contract.ts";
-import type { EngineStream } from "./engine.ts";
+
+/** Where input goes: `write` resolves when there is room for more and rejects when nobody reads. */
+export interface InputSink {
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): void;
+}
 
 /** What a terminal takes for the end of input (Ctrl-D). */
 const END_OF_INPUT = new Uint8Array([4]);
@@ -11,7 +16,7 @@ const PIECE = 65_536;
  */
 export async function feedStdin(
   source: ByteStream | Uint8Array,
-  stream: EngineStream,
+  stream: InputSink,
   terminal: boolean,
   over: Promise<unknown>,
 ): Promise<void> {

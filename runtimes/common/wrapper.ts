@@ -1,5 +1,5 @@
-import { type Launch, launchArgv } from "../common/launch.ts";
 import type { PtySize } from "../contract.ts";
+import { type Launch, launchArgv } from "./launch.ts";
 
 /**
  * What the exec's shell does around the launcher, which it then becomes: goes to the folder, says that the command starts, and at the end

@@ -1,0 +1,292 @@
+import { type Channel, createChannel } from "../common/channel.ts";
+import { drainAfterExit } from "../common/drain.ts";
+import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import { feedStdin } from "../common/feed-stdin.ts";
+import { killArgv } from "../common/launch.ts";
+import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
+import { type ByteStream, type CommandResult, GlueError, type RunningCommand, type RunOptions } from "../contract.ts";
+import { CREDIT, runScript } from "./exec.ts";
+import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
+import type { ExecEvents, Sidecar } from "./sidecar.ts";
+import { isDead } from "./sidecar-errors.ts";
+
+export interface CommandFacts {
+  readonly id: string;
+  /** What its marks bear. */
+  readonly token: string;
+  readonly graceMs: number;
+  readonly options: RunOptions;
+}
+
+/** How much later than the launcher's watchdog ours acts: only a missing `sleep` or a killed watchdog gets that far. */
+const SECOND_WATCHDOG_MS = 1_000;
+/** Until the exec's shell must have said that it started. */
+const START_MS = 60_000;
+/** Between two looks for the record, where the connection that should tell of the end was lost. */
+const LOOK_MS = 1_000;
+const KILL_SLACK_SECONDS = 30;
+
+/** A command that runs in the sandbox; the sidecar carries its streams, and marks in them tell how it ended. */
+export class ModalCommand implements RunningCommand {
+  readonly id: string;
+  readonly stdout: ByteStream;
+  readonly stderr: ByteStream;
+  /** Resolves when the command runs; to why not when it does not. */
+  readonly started: Promise<undefined | "cwd" | { readonly text: string }>;
+  readonly #sidecar: Sidecar;
+  readonly #place: Place;
+  readonly #facts: CommandFacts;
+  readonly #out: Channel;
+  readonly #err: Channel;
+  readonly #result: Promise<CommandResult>;
+  readonly #sayStarted: (how: undefined | "cwd" | { text: string }) => void;
+  /** The record that the marks told of; undefined when the streams ended, or were lost, without one. */
+  readonly #told = Promise.withResolvers<ExitRecord | undefined>();
+  readonly #allArrived = Promise.withResolvers<void>();
+  readonly #finders: Record<1 | 2, MarkFinder>;
+  readonly #turns: Record<1 | 2, Promise<void>> = { 1: Promise.resolve(), 2: Promise.resolve() };
+  #exec = Promise.withResolvers<number>();
+  #running = false;
+  #preamble = "";
+  #endsToCome: number;
+  #open: number;
+  #failure: GlueError | undefined;
+  #isOver = false;
+  #reason: "cancelled" | "timeout" | undefined;
+  #ending: Promise<void> | undefined;
+
+  private constructor(sidecar: Sidecar, place: Place, facts: CommandFacts) {
+    this.id = facts.id;
+    this.#sidecar = sidecar;
+    this.#place = place;
+    this.#facts = facts;
+    const { token, options } = facts;
+    const terminal = options.pty !== undefined;
+    this.#endsToCome = this.#open = terminal ? 1 : 2;
+    this.#out = createChannel(() => this.#letGo());
+    this.#err = createChannel(() => this.#letGo());
+    this.stdout = drainAfterExit(this.#out.stream, this.#allArrived.promise);
+    this.stderr = drainAfterExit(this.#err.stream, this.#allArrived.promise);
+    this.#finders = {
+      1: createMarkFinder(token, (words, before) => this.#marked(words, before)),
+      2: createMarkFinder(token, (words, before) => this.#marked(words, before)),
+    };
+    const started = Promise.withResolvers<undefined | "cwd" | { text: string }>();
+    this.started = started.promise;
+    this.#sayStarted = started.resolve;
+    this.#result = this.#settle();
+    // A caller may never ask; whoever does ask gets the rejection.
+    this.#result.catch(() => undefined);
+    this.#exec.promise.catch(() => undefined);
+  }
+
+  static async start(
+    sidecar: Sidecar,
+    place: Place,
+    argv: readonly string[],
+    facts: CommandFacts,
+  ): Promise<ModalCommand> {
+    const command = new ModalCommand(sidecar, place, facts);
+    const { stdin, pty } = facts.options;
+    const events: ExecEvents = {
+      output: (fd, bytes) => command.#arrived(fd, bytes),
+      closed: (fd) => command.#closed(fd),
+      exited: (_code, error) => command.#exited(error),
+    };
+    try {
+      const params = { argv, credit: CREDIT, stdin: stdin !== undefined || pty !== undefined, pty: pty !== undefined };
+      command.#exec.resolve(await sidecar.exec(params, events));
+    } catch (error) {
+      command.#exec.reject(error);
+      command.#sayStarted({ text: "" });
+      command.#told.resolve(undefined);
+      throw error;
+    }
+    return command;
+  }
+
+  wait(): Promise<CommandResult> {
+    return this.#result;
+  }
+
+  kill(): Promise<void> {
+    return this.#end("cancelled");
+  }
+
+  /** The service takes no size after the start: the terminal is told from inside. */
+  async resize({ columns, rows }: { columns: number; rows: number }): Promise<void> {
+    const script = 'read -r pid rest <"$1" && stty columns "$2" rows "$3" <"/proc/$pid/fd/0"';
+    const file = `${SPOOL}/${this.id}.pid`;
+    const argv = [this.#place.sh, "-c", script, "glue", file, String(columns), String(rows)];
+    const { code, stderr } = await runScript(this.#sidecar, argv, { timeout: KILL_SLACK_SECONDS });
+    if (code !== 0) throw new GlueError("ioFailed", `The terminal's size could not be set: ${stderr.trim()}`);
+  }
+
+  /** Listens no more; what runs in the sandbox goes on. */
+  abandon(): void {
+    this.#told.resolve(undefined);
+    this.#closeStreams();
+  }
+
+  /** In turn, each when there is room for it; credit goes back only when the reader has taken what came. */
+  #arrived(fd: 1 | 2, bytes: Uint8Array): void {
+    this.#next(fd, async (channel) => {
+      for (const piece of this.#finders[fd].push(bytes)) {
+        if (this.#running || fd === 2) await channel.put(piece);
+        else this.#preamble = (this.#preamble + new TextDecoder().decode(piece)).slice(0, 4_096);
+      }
+      this.#sidecar.credit(await this.#exec.promise, fd, bytes.length);
+    });
+  }
+
+  #closed(fd: 1 | 2): void {
+    this.#next(fd, async (channel) => {
+      await channel.put(this.#finders[fd].end());
+      channel.close();
+      // With a terminal everything arrives as stdout, and stderr is at its end from the start.
+      if ((fd === 2 && this.#facts.options.pty !== undefined) || --this.#open > 0) return;
+      this.#sayStarted({ text: this.#preamble });
+      this.#told.resolve(undefined);
+    });
+  }
+
+  #next(fd: 1 | 2, work: (channel: Channel) => Promise<void>): void {
+    const channel = fd === 1 ? this.#out : this.#err;
+    this.#turns[fd] = this.#turns[fd].then(() => work(channel)).catch(ignoreUnstarted);
+  }
+
+  #exited(error: GlueError | undefined): void {
+    if (error === undefined) return;
+    this.#failure ??= error;
+    this.#sayStarted({ text: error.message });
+    this.#told.resolve(undefined);
+    this.#closeStreams();
+  }
+
+  /** After what came before: that is still to be read. */
+  #closeStreams(): void {
+    this.#allArrived.resolve();
+    for (const fd of [1, 2] as const) this.#next(fd, async (channel) => channel.close());
+  }
+
+  #marked(words: string, before: Uint8Array[]): void {
+    if (words === "start" || words === "cwd") {
+      // What came before it was the shell's.
+      before.length = 0;
+      this.#running = words === "start";
+      this.#sayStarted(words === "start" ? undefined : "cwd");
+      return;
+    }
+    if (words === "quiet") return;
+    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`));
+    if (--this.#endsToCome === 0) this.#allArrived.resolve();
+  }
+
+  /** When its end is known and both streams are done, nothing more is to be heard. */
+  #letGo(): void {
+    if (!this.#isOver || !this.#out?.isDone() || !this.#err?.isDone()) return;
+    this.#exec.promise.then((exec) => this.#sidecar.release(exec), ignoreUnstarted);
+  }
+
+  async #settle(): Promise<CommandResult> {
+    const { options, graceMs } = this.#facts;
+    const late = setTimeout(() => this.#sayStarted({ text: "nothing was heard of it" }), START_MS);
+    const started = await this.started;
+    clearTimeout(late);
+    if (started !== undefined) throw new GlueError("startFailed", "The command was not started.");
+    const { signal, timeoutMs, stdin, pty } = options;
+    // A failure to end the tree is told by `wait`, below.
+    const onAbort = () => void this.#end("cancelled").catch(() => undefined);
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
+    const watchdog =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => void this.#end("timeout").catch(() => undefined), timeoutMs + SECOND_WATCHDOG_MS + graceMs);
+    let unfed: unknown;
+    if (stdin !== undefined || pty !== undefined) {
+      this.#feed().catch((error: unknown) => {
+        unfed = error;
+        onAbort();
+      });
+    }
+    try {
+      const told = await this.#told.promise;
+      const record = told ?? (await this.#findRecord());
+      // Cancelled or late, the result comes when nothing of the tree is left.
+      await this.#ending;
+      if (unfed !== undefined) throw unfed;
+      const result: CommandResult =
+        this.#reason === "timeout" ? { exitCode: 124, outcome: "timeout" } : resultOfRecord(record);
+      return told === undefined ? { ...result, outputLost: true } : result;
+    } finally {
+      clearTimeout(watchdog);
+      signal?.removeEventListener("abort", onAbort);
+      this.#isOver = true;
+      this.#letGo();
+    }
+  }
+
+  async #feed(): Promise<void> {
+    const exec = await this.#exec.promise;
+    const { stdin = new Uint8Array(), pty } = this.#facts.options;
+    const send = async (payload: Uint8Array, eof: boolean) => {
+      const answer = await this.#sidecar.request("send input", "input", { exec, eof }, { payload });
+      if (answer.closed === true) throw new GlueError("ioFailed", "Nobody reads the input any more.");
+    };
+    const sink = {
+      async write(bytes: Uint8Array) {
+        for (let at = 0; at < bytes.length; at += 524_288) await send(bytes.subarray(at, at + 524_288), false);
+      },
+      // That the command has ended meanwhile is no error.
+      endInput: () => void send(new Uint8Array(), true).catch(ignoreUnstarted),
+    };
+    await feedStdin(stdin, sink, pty !== undefined, this.#told.promise);
+  }
+
+  /** After a connection that was lost: the launcher's own record, for as long as the sandbox can say whether there will be one. */
+  async #findRecord(): Promise<ExitRecord> {
+    const script = 'for file in exit pid; do cat "$1.$file" 2>/dev/null && exit; done';
+    for (;;) {
+      if (this.#failure !== undefined && isDead(this.#failure)) throw this.#unknown(this.#failure);
+      try {
+        const argv = [this.#place.sh, "-c", script, "glue", `${SPOOL}/${this.id}`];
+        const { stdout } = await runScript(this.#sidecar, argv, { timeout: KILL_SLACK_SECONDS });
+        const record = parseExitRecord(stdout.toString());
+        if (record !== undefined) return record;
+        if (stdout.length === 0) throw new GlueError("outcomeUnknown", "It left no record.");
+      } catch (cause) {
+        throw this.#unknown(cause);
+      }
+      await Bun.sleep(LOOK_MS);
+    }
+  }
+
+  #unknown(cause: unknown): GlueError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new GlueError("outcomeUnknown", `Nobody can say how the command ended: ${why}`, { cause });
+  }
+
+  #end(reason: "cancelled" | "timeout"): Promise<void> {
+    this.#reason ??= reason;
+    this.#ending ??= this.#endTree();
+    return this.#ending;
+  }
+
+  async #endTree(): Promise<void> {
+    const { graceMs } = this.#facts;
+    const argv = killArgv({ id: this.id, spool: SPOOL, graceMs }, { file: LAUNCHER_FILE, sh: this.#place.sh });
+    const timeout = Math.ceil(graceMs / 1_000) + KILL_SLACK_SECONDS;
+    const { code, stderr } = await runScript(this.#sidecar, argv, { timeout });
+    if (code === 0) return;
+    throw new GlueError(
+      "processesLeft",
+      `Not every process of the command could be ended: ${stderr.trim() || `exit code ${code}`}`,
+    );
+  }
+}
+
+/** For what was never started: whoever started it has been told. */
+function ignoreUnstarted(): void {
+  return;
+}

@@ -1,0 +1,6 @@
+import type { Runtime } from "../contract.ts";
+import { ModalRuntime } from "./runtime.ts";
+
+export function createRuntime(): Runtime {
+  return new ModalRuntime();
+}

@@ -1,0 +1,38 @@
+import type { Owner } from "../contract.ts";
+
+/** Tags of a sandbox. The sidecar lists those that carry `glue`; its value is the version of this format. */
+const FORMAT = "1";
+
+export function tagsOf(sessionId: string, owner: Owner): Record<string, string> {
+  return {
+    glue: FORMAT,
+    "glue-session": sessionId,
+    "glue-kind": owner.kind,
+    "glue-host": owner.host,
+    "glue-boot": owner.boot,
+    "glue-pid": String(owner.pid),
+    "glue-pid-start": owner.pidStart,
+  };
+}
+
+/** Undefined where the sandbox is not glue's; an owner that is not whole proves nothing, and is undefined. */
+export function readTags(
+  tags: Readonly<Record<string, string>>,
+): { sessionId: string; owner: Owner | undefined } | undefined {
+  const sessionId = tags["glue-session"];
+  if (tags.glue === undefined || !sessionId) return undefined;
+  return { sessionId, owner: tags.glue === FORMAT ? ownerOf(tags) : undefined };
+}
+
+function ownerOf(tags: Readonly<Record<string, string>>): Owner | undefined {
+  const {
+    "glue-kind": kind,
+    "glue-host": host,
+    "glue-boot": boot,
+    "glue-pid": pid = "",
+    "glue-pid-start": pidStart,
+  } = tags;
+  if (kind !== "process" && kind !== "open") return undefined;
+  if (!host || !boot || !pidStart || !/^[1-9]\d{0,9}$/.test(pid)) return undefined;
+  return { kind, host, boot, pid: Number(pid), pidStart };
+}

@@ -1,0 +1,111 @@
+import {
+  type Check,
+  GlueError,
+  type OpenContext,
+  type Options,
+  type OwnedSandbox,
+  type Runtime,
+  type RuntimeSession,
+  type SandboxHandle,
+} from "../contract.ts";
+import { readTags, tagsOf } from "./labels.ts";
+import { wishesOf } from "./options.ts";
+import { nameOf, placeFrom } from "./place.ts";
+import { findPython } from "./python.ts";
+import { ModalSession } from "./session.ts";
+import { setUp } from "./setup.ts";
+import { Sidecar } from "./sidecar.ts";
+import { isDead } from "./sidecar-errors.ts";
+
+/** Sandboxes of Modal, through a sidecar with Modal's own SDK. */
+export class ModalRuntime implements Runtime {
+  readonly id = "modal";
+
+  plan(_options: Options, { sessionId }: OpenContext): SandboxHandle {
+    return { runtime: "modal", name: nameOf(sessionId), data: { sessionId } };
+  }
+
+  /** Options first: what cannot be used is refused before anything is created. */
+  async open(options: Options, context: OpenContext): Promise<RuntimeSession> {
+    const { sessionId, owner, progress, signal } = context;
+    if (signal?.aborted) throw new GlueError("cancelled", "Interrupted before the sandbox was created.");
+    const wishes = wishesOf(options);
+    const sidecar = await Sidecar.start(await findPython(options), owner.kind === "process" ? "run" : "session");
+    try {
+      sidecar.onProgress((what) => progress({ what }));
+      const until = Date.now() + wishes.timeout * 1_000;
+      const params = { ...wishes, tags: tagsOf(sessionId, owner) };
+      const { sandbox } = await sidecar.request("create the sandbox", "open", params, { signal });
+      const { sh, spared } = await setUp(sidecar, wishes.image ?? "Modal's default");
+      if (signal?.aborted) throw new GlueError("cancelled", "Interrupted while the sandbox started.");
+      progress({ what: `sandbox ${String(sandbox)}: ends by itself at ${new Date(until).toISOString()}` });
+      const place = { sessionId, id: String(sandbox), name: nameOf(sessionId), sh, spared, until };
+      return new ModalSession(sidecar, place, options);
+    } catch (error) {
+      // What fails here as well is left to the sandbox's timeout and to prune; the first failure is the one to tell.
+      await sidecar.shutdown(true).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async attach(handle: SandboxHandle, options: Options): Promise<RuntimeSession> {
+    const place = placeFrom(handle);
+    const sidecar = await Sidecar.start(await findPython(options), "session");
+    try {
+      await sidecar.request("reach the sandbox", "attach", { sandbox: place.id });
+      return new ModalSession(sidecar, place, options);
+    } catch (error) {
+      await sidecar.shutdown(false).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async diagnose(options: Options): Promise<Check[]> {
+    const { diagnose } = await import("./diagnose.ts");
+    return await diagnose(options);
+  }
+
+  async listOwned(options: Options): Promise<OwnedSandbox[]> {
+    return await this.#ask(options, (sidecar) => listed(sidecar, options));
+  }
+
+  async release(handle: SandboxHandle, options: Options): Promise<void> {
+    await this.#ask(options, async (sidecar) => {
+      // One whose create was lost is known by its session alone.
+      const ids =
+        handle.id === undefined
+          ? (await listed(sidecar, options)).filter(({ sessionId }) => nameOf(sessionId) === handle.name)
+          : [{ handle }];
+      for (const { handle } of ids) {
+        try {
+          await sidecar.request("end the sandbox", "terminate", { sandbox: handle.id });
+        } catch (error) {
+          if (!isDead(error)) throw error;
+        }
+      }
+    });
+  }
+
+  async #ask<T>(options: Options, use: (sidecar: Sidecar) => Promise<T>): Promise<T> {
+    const sidecar = await Sidecar.start(await findPython(options), "session");
+    try {
+      return await use(sidecar);
+    } finally {
+      await sidecar.shutdown(false).catch(() => undefined);
+    }
+  }
+}
+
+async function listed(sidecar: Sidecar, options: Options): Promise<OwnedSandbox[]> {
+  const params = { app: options["modal.app_name"], environment: options["modal.environment"] };
+  const { sandboxes } = await sidecar.request("list the sandboxes", "list", params);
+  const found: OwnedSandbox[] = [];
+  for (const { sandbox, tags } of sandboxes as { sandbox: string; tags: Record<string, string> }[]) {
+    const owned = readTags(tags);
+    if (owned === undefined) continue;
+    const name = nameOf(owned.sessionId);
+    const handle: SandboxHandle = { runtime: "modal", id: sandbox, name, data: { sessionId: owned.sessionId } };
+    found.push({ handle, ...owned, state: "running" });
+  }
+  return found;
+}

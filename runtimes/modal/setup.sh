@@ -1,0 +1,42 @@
+# Prepares a new sandbox and says on stdout what it found, a line each. $1 the folder for the tree; $2 glue's own folder.
+# The words between @ are replaced by the scripts that it writes into glue's own folder.
+tree=$1 own=$2
+PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+for tool in sh cat mkdir kill tar mv rm; do
+  command -v "$tool" >/dev/null 2>&1 || echo "lacks $tool"
+done
+found=$(command -v sh)
+for folder in /bin /usr/bin /usr/local/bin; do
+  case $found in /*) break ;; esac
+  [ ! -x "$folder/sh" ] || found=$folder/sh
+done
+echo "sh $found"
+# The process that keeps the sandbox up, and those above it: they must not be ended with the commands.
+pid= spared= tries=0
+while [ -z "$pid" ] && [ "$tries" -lt 50 ]; do
+  read -r pid 2>/dev/null </tmp/.glue-main || { tries=$((tries + 1)) && sleep 0.1; }
+done
+while [ "${pid:-0}" -gt 1 ]; do
+  spared="$spared $pid" parent=0
+  while read -r name value; do
+    [ "$name" != PPid: ] || parent=$value
+  done 2>/dev/null <"/proc/$pid/status"
+  pid=$parent
+done
+echo "spared$spared"
+rm -f /tmp/.glue-main
+set -e
+mkdir -p "$own/spool"
+chmod 755 "$own"
+chmod 700 "$own/spool"
+cat >"$own/launch.sh" <<'GLUE_LAUNCHER_END'
+@launcher@
+GLUE_LAUNCHER_END
+cat >"$own/files.sh" <<'GLUE_FILES_END'
+@files@
+GLUE_FILES_END
+# What an image keeps there would be taken for a part of the tree.
+rm -rf "$tree"
+mkdir -p -m 755 "$tree"
+echo ready

@@ -1,0 +1,111 @@
+"""A Modal service on the loopback that really runs commands. Needs the Python that has the official client, and root.
+
+Arguments: a folder for the sandboxes, the token id, the token secret. On stdin, one JSON object a line tells it what to do; each is
+answered by one on stdout, and the first answer says where it listens. It ends with its stdin.
+"""
+
+import asyncio
+import json
+import ssl
+import subprocess
+import sys
+
+from grpclib.server import Server
+from h2.connection import H2Connection
+from h2.settings import SettingCodes, Settings
+
+from sandbox import IDLE, TERMINATED, TIMEOUT
+from service import Service, jwt
+
+ENDS = {"timeout": TIMEOUT, "idle": IDLE, "terminated": TERMINATED}
+
+
+def take_many_streams():
+    """A worker serves many commands over one connection, each with streams of its own; the library's limit is 100."""
+    prepare = H2Connection.__init__
+
+    def init(self, *args, **named):
+        prepare(self, *args, **named)
+        first = {SettingCodes.MAX_CONCURRENT_STREAMS: 10_000}
+        self.local_settings = Settings(client=self.config.client_side, initial_values=first)
+
+    H2Connection.__init__ = init
+
+
+class Mapped:
+    def __init__(self, mapping):
+        self._mapping = mapping
+
+    def __mapping__(self):
+        return self._mapping
+
+
+def certificate(folder):
+    """The client dials workers by TLS only, and on the loopback does not ask who signed."""
+    key, cert = f"{folder}/router.key", f"{folder}/router.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
+        check=True, capture_output=True, stdin=subprocess.DEVNULL,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+async def listen(mapping, context=None):
+    server = Server([Mapped(mapping)])
+    await server.start("127.0.0.1", 0, ssl=context)
+    return server, server._server.sockets[0].getsockname()[1]
+
+
+async def main(folder, token_id, token_secret):
+    take_many_streams()
+    service = Service(folder, (token_id, token_secret))
+    control, port = await listen(service.control_plane())
+    router, router_port = await listen(service.router(), certificate(folder))
+    service.router_url = f"https://127.0.0.1:{router_port}"
+    reader = asyncio.StreamReader(limit=1 << 20)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+
+    def say(value):
+        print(json.dumps(value), flush=True)
+
+    say({"url": f"http://127.0.0.1:{port}"})
+    while line := await reader.readline():
+        order = json.loads(line)
+        what = order["do"]
+        if what == "fault":
+            service.faults[order["name"]] = order.get("value", True)
+            if order.get("value", True) is None:
+                del service.faults[order["name"]]
+        elif what == "short-token":
+            # The client asks for a new one only when its own is about to expire.
+            service.jwt = jwt(10)
+        elif what == "end":
+            for sandbox in service.sandboxes.values():
+                sandbox.end(ENDS[order["how"]], 124 if order["how"] == "timeout" else 137)
+        elif what == "router-down":
+            router.close()
+            for handler in list(router._handlers):
+                handler.close()
+                handler.connection_lost(None)
+        elif what == "image":
+            service.images[order["id"]] = []
+        elif what == "secret":
+            service.secrets[order["name"]] = order["name"]
+        state = {
+            "sandboxes": [
+                {"id": box.id, "tags": box.tags, "running": box.result is None, "timeout": box.definition.timeout_secs, "root": f"{box.folder}/root"}
+                for box in service.sandboxes.values()
+            ],
+            "calls": service.calls,
+            "images": [text for commands in service.images.values() for text in commands],
+        }
+        say(state)
+    for sandbox in service.sandboxes.values():
+        await sandbox.remove()
+
+
+asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { missing, modalPython, testUnless } from "../support/needs.ts";
+
+/** What the double says of itself after each order. */
+export interface DoubleState {
+  readonly sandboxes: readonly {
+    readonly id: string;
+    readonly tags: Readonly<Record<string, string>>;
+    readonly running: boolean;
+    readonly timeout: number;
+    /** The sandbox's root directory on this machine; its own mounts are not to be seen there. */
+    readonly root: string;
+  }[];
+  /** How often each call of the service was made. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Every line of every image that was asked for. */
+  readonly images: readonly string[];
+}
+
+type DoubleProcess = Bun.Subprocess<"pipe", "pipe", "inherit">;
+
+const TOKEN = { MODAL_TOKEN_ID: "ak-double", MODAL_TOKEN_SECRET: "as-double" };
+
+/** Which SDK is to be used: the oldest that is taken, or the newest with its second kind of sandboxes or without. */
+export const SDKS = ["newest", "newest, first kind", "oldest"] as const;
+export type Sdk = (typeof SDKS)[number];
+
+/** Modal's service on the loopback; runs commands for real. */
+export class ModalDouble {
+  readonly url: string;
+  readonly #process: DoubleProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #folder: string;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(process: DoubleProcess, lines: AsyncIterator<string>, folder: string, url: string) {
+    this.#process = process;
+    this.#lines = lines;
+    this.#folder = folder;
+    this.url = url;
+  }
+
+  static async start(sdk: Sdk = "newest"): Promise<ModalDouble> {
+    const folder = mkdtempSync(join(tmpdir(), "glue-modal-double-"));
+    const main = join(import.meta.dir, "..", "doubles", "modal", "main.py");
+    const process = Bun.spawn([pythonOf(sdk), "-B", main, folder, TOKEN.MODAL_TOKEN_ID, TOKEN.MODAL_TOKEN_SECRET], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const lines = linesOf(process.stdout);
+    const first = await lines.next();
+    if (first.done) throw new Error("the double did not start");
+    const { url } = JSON.parse(first.value) as { url: string };
+    return new ModalDouble(process, lines, folder, url);
+  }
+
+  /** What a client of the double has in its environment; nothing of this machine's own account. */
+  env(sdk: Sdk = "newest"): Record<string, string> {
+    return {
+      ...TOKEN,
+      MODAL_SERVER_URL: this.url,
+      MODAL_CONFIG_PATH: join(this.#folder, "no-such.toml"),
+      MODAL_DISABLE_API_PROXY: "1",
+      ...(sdk === "newest, first kind" ? { MODAL_SANDBOX_V2: "0" } : {}),
+    };
+  }
+
+  state(): Promise<DoubleState> {
+    return this.#order({ do: "state" });
+  }
+
+  /** Makes something go wrong: once, or for ever where the double says so. `null` takes it back. */
+  fault(name: string, value: unknown = true): Promise<DoubleState> {
+    return this.#order({ do: "fault", name, value });
+  }
+
+  /** Ends every sandbox as the service would. */
+  end(how: "timeout" | "idle" | "terminated"): Promise<DoubleState> {
+    return this.#order({ do: "end", how });
+  }
+
+  /** The worker goes away: nothing listens any more, and every connection is cut. */
+  routerDown(): Promise<DoubleState> {
+    return this.#order({ do: "router-down" });
+  }
+
+  /** The token that workers take until it is renewed is about to expire. */
+  shortToken(): Promise<DoubleState> {
+    return this.#order({ do: "short-token" });
+  }
+
+  secret(name: string): Promise<DoubleState> {
+    return this.#order({ do: "secret", name });
+  }
+
+  image(id: string): Promise<DoubleState> {
+    return this.#order({ do: "image", id });
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stdin.end();
+    await this.#process.exited;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #order(order: object): Promise<DoubleState> {
+    const answer = this.#turn.then(async () => {
+      this.#process.stdin.write(`${JSON.stringify(order)}\n`);
+      await this.#process.stdin.flush();
+      const line = await this.#lines.next();
+      if (line.done) throw new Error("the double has ended");
+      return JSON.parse(line.value) as DoubleState;
+    });
+    this.#turn = answer.catch(() => undefined);
+    return answer;
+  }
+}
+
+export function pythonOf(sdk: Sdk): string {
+  return modalPython(sdk === "oldest" ? "oldest" : "newest");
+}
+
+/** Why the double cannot run here. */
+export const doubleProblem =
+  missing("linux") ??
+  missing("root") ??
+  missing("modal-sdk") ??
+  ["unshare", "nsenter", "setpriv", "openssl"]
+    .map((name) => (Bun.which(name) ? undefined : `no ${name} on PATH`))
+    .find((reason) => reason !== undefined);
+
+/** A test that needs the double; elsewhere it is skipped with the reason. */
+export function testWithModal(title: string, run: () => unknown, timeoutMs?: number): void {
+  testUnless(doubleProblem, title, run, timeoutMs);
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of stream) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { isGlueError } from "../../../runtimes/contract.ts";
+import { wishesOf } from "../../../runtimes/modal/options.ts";
+import { resolveOptions } from "../../../spec/resolve.ts";
+import { tempDir } from "../../support/temp-dir.ts";
+
+async function wishes(set: Record<string, string>) {
+  const flags = { runtime: "modal", ...set };
+  return wishesOf((await resolveOptions({ flags, env: {}, configPath: `${tempDir()}/none.yaml` })).options);
+}
+
+test("without options the sandbox is Modal's default for half an hour", async () => {
+  expect(await wishes({})).toEqual({ app: "glue", image: null, timeout: 1800, secrets: [] });
+});
+
+test("what is asked for is passed on", async () => {
+  expect(
+    await wishes({
+      "modal.cpu": "2",
+      "modal.memory": "512",
+      "modal.gpu": "T4",
+      "modal.outbound_cidr_allowlist": "203.0.113.0/24,2001:db8::/32",
+    }),
+  ).toEqual({
+    app: "glue",
+    image: null,
+    timeout: 1800,
+    secrets: [],
+    cpu: 2,
+    memory: 512,
+    gpu: "T4",
+    outbound_cidr_allowlist: ["203.0.113.0/24", "2001:db8::/32"],
+  });
+});
+
+for (const set of [
+  { "modal.app_name": "with space" },
+  { "modal.outbound_cidr_allowlist": "203.0.113.0" },
+  { "modal.outbound_cidr_allowlist": "203.0.113.0/33" },
+  { "modal.block_network": "true", "modal.outbound_cidr_allowlist": "203.0.113.0/24" },
+]) {
+  test(`what Modal would refuse is refused before anything is made: ${JSON.stringify(set)}`, async () => {
+    const error = await wishes(set).catch((why: unknown) => why);
+    expect(isGlueError(error, "optionInvalid")).toBe(true);
+  });
+}
