@@ -50,6 +50,7 @@ export class DockerCommand implements RunningCommand {
   readonly #place: Place;
   readonly #facts: CommandFacts;
   readonly #stream: EngineStream;
+  #resized: Promise<void> = Promise.resolve();
   readonly #result: Promise<CommandResult>;
   readonly #out;
   readonly #err;
@@ -105,8 +106,12 @@ export class DockerCommand implements RunningCommand {
     return this.#end("cancelled");
   }
 
-  async resize({ columns, rows }: { columns: number; rows: number }): Promise<void> {
-    await this.#api.resizeExec(this.#facts.exec, columns, rows);
+  /** One after the other, so that the size given last is the one that stays. */
+  resize({ columns, rows }: { columns: number; rows: number }): Promise<void> {
+    const resized = this.#resized.then(() => this.#api.resizeExec(this.#facts.exec, columns, rows));
+    // Whoever asked hears of the failure; the next size is tried all the same.
+    this.#resized = resized.catch(() => undefined);
+    return resized;
   }
 
   /** Closes the connection, whatever comes of the command. */
