@@ -104,11 +104,18 @@ testWithDouble(`a terminal has the size it was given, and follows a change`, asy
     const running = await session.executor.run({ script }, { pty, stdin });
     const reader = running.stdout.getReader();
     let seen = "";
-    while (!seen.includes("/dev/pts/")) seen += Buffer.from((await reader.read()).value ?? []).toString();
+    const readUntil = async (text: string) => {
+      while (!seen.includes(text)) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`The terminal ended without ${text}: ${seen}`);
+        seen += Buffer.from(value).toString();
+      }
+    };
+    await readUntil("/dev/pts/");
     expect(seen).toStartWith("33 101\r\nxterm-256color\r\n");
     await running.resize({ columns: 120, rows: 44 });
     send("go\n");
-    while (!seen.includes("44 120")) seen += Buffer.from((await reader.read()).value ?? []).toString();
+    await readUntil("44 120");
     expect(await running.wait()).toMatchObject({ exitCode: 9, outcome: "exited" });
     expect(seen).not.toContain("\x1e");
   });
