@@ -1,4 +1,4 @@
-import { createConsola, LogLevels } from "consola/core";
+import type { ConsolaInstance } from "consola/core";
 import type { ProgressEvent } from "../runtimes/contract.ts";
 import { isGlueError } from "../spec/glue-error.ts";
 import { createProgress } from "./progress.ts";
@@ -91,12 +91,11 @@ export function createIo(settings: IoSettings = {}): Io {
     return `\x1b[${on}m${text}\x1b[${off}m`;
   };
 
-  // The core only: consola's own reporters touch process.stdout, which costs more than all the rest of a short command.
-  const log = createConsola({
-    level: quiet ? LogLevels.warn : verbose ? LogLevels.debug : LogLevels.info,
-    reporters: [{ log: ({ args }) => line(args.join(" ")) }],
-    throttle: 0,
-  });
+  let loaded: ConsolaInstance | undefined;
+  const log = () => {
+    loaded ??= createLog(quiet, verbose, line);
+    return loaded;
+  };
 
   return {
     json,
@@ -116,10 +115,10 @@ export function createIo(settings: IoSettings = {}): Io {
     outJson(value) {
       this.out(`${JSON.stringify(value)}\n`);
     },
-    err: (text) => log.error(text),
-    warn: (text) => log.warn(`${paint(2, "yellow", "warning:")} ${text}`),
-    notice: (text) => log.info(text),
-    detail: (text) => log.debug(paint(2, "dim", text)),
+    err: (text) => log().error(text),
+    warn: (text) => log().warn(`${paint(2, "yellow", "warning:")} ${text}`),
+    notice: (text) => log().info(text),
+    detail: (text) => log().debug(paint(2, "dim", text)),
     width: (fd) => terminal.size(fd)?.columns ?? 80,
     paint,
     progress: (event) => {
@@ -127,4 +126,14 @@ export function createIo(settings: IoSettings = {}): Io {
     },
     endProgress: () => progress.finish(),
   };
+}
+
+/** Loaded when there is something to say, and the core only: consola's own reporters touch process.stdout, which is slow. */
+function createLog(quiet: boolean, verbose: boolean, line: (text: string) => void): ConsolaInstance {
+  const { createConsola, LogLevels }: typeof import("consola/core") = require("consola/core");
+  return createConsola({
+    level: quiet ? LogLevels.warn : verbose ? LogLevels.debug : LogLevels.info,
+    reporters: [{ log: ({ args }) => line(args.join(" ")) }],
+    throttle: 0,
+  });
 }
