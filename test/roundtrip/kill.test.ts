@@ -1,6 +1,6 @@
 /** SIGKILL at random moments: the user's repository is as it was, what was saved before is readable, and a second try succeeds. */
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readBundleHead } from "../../workspace/capture-bundle.ts";
@@ -22,16 +22,39 @@ function describeTo(staged: Staged): string {
   return file;
 }
 
-/** Starts it and kills it after `ms`; true where it was faster. */
+/** The processes that carry `mark` in their environment. */
+function marked(mark: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark);
+    } catch (error) {
+      // It ended between the listing and the reading, or is somebody else's.
+      if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+      throw error;
+    }
+  });
+}
+
+/** Starts it and kills it after `ms`, and waits until what it had started is gone too; true where it was faster. */
 async function killAfter(what: "capture" | "land", staged: Staged, ms: number): Promise<boolean> {
+  const mark = `GLUE_TEST_MARK=${crypto.randomUUID()}`;
+  const [name = "", value = ""] = mark.split("=");
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "capture-target.ts"), what, describeTo(staged)], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
+    env: { ...process.env, [name]: value },
   });
   await Promise.race([Bun.sleep(ms), child.exited]);
   child.kill("SIGKILL");
   await child.exited;
+  // A git of the killed one works on for a moment: what it leaves is looked at once it has ended.
+  const deadline = Date.now() + 20_000;
+  while (marked(mark).length > 0) {
+    if (Date.now() > deadline) throw new Error("what the killed process had started does not end");
+    await Bun.sleep(10);
+  }
   if (child.exitCode !== null && child.exitCode !== 0) throw new Error(await new Response(child.stderr).text());
   return child.signalCode === null;
 }
