@@ -15,8 +15,8 @@ export interface Io {
   readonly terminal: Terminal;
   /** Data, as it is. Throws `outputClosed` when nobody reads any more, which ends the process quietly with 141. */
   out(data: string | Uint8Array): void;
-  /** A command's own output on `fd`, as it is. Waits while the reader is slow; throws as `out` does. */
-  stream(fd: 1 | 2, bytes: Uint8Array): Promise<void>;
+  /** A command's own output on `fd`, as it is: a promise while the reader is slow, undefined where it is written. Throws as `out` does. */
+  stream(fd: 1 | 2, bytes: Uint8Array): Promise<void> | undefined;
   /** One JSON value on one line of stdout. */
   outJson(value: unknown): void;
   /** A line for people, always shown. */

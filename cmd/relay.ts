@@ -5,7 +5,7 @@ import { parseDuration } from "./duration.ts";
 import { readEnvFlags } from "./env-flags.ts";
 import type { Io } from "./io.ts";
 import { withShell } from "./script-shell.ts";
-import { passOn } from "./stream.ts";
+import { type Output, outputTo } from "./stream.ts";
 
 /** The flags of a command that is run in a session, as `commandFlags` declares them. */
 export interface CommandOptions {
@@ -65,10 +65,12 @@ export async function relay(session: Session, plan: CommandPlan, io: Io, signal:
   try {
     io.endProgress();
     if (plan.pty !== undefined) putBack = await io.terminal.handOver(plan.keys);
+    const output = outputTo(io);
     const running = await session.run(withShell(plan.command, session.meta.runtime, session.options), {
       env: plan.env,
       signal,
       inherit,
+      ...(output.sink === undefined ? {} : { sink: output.sink }),
       graceMs: session.options.kill_grace_seconds * 1_000,
       ...(plan.timeoutMs === undefined ? {} : { timeoutMs: plan.timeoutMs }),
       ...(plan.stdin ? { stdin: io.terminal.stdin() } : {}),
@@ -77,7 +79,7 @@ export async function relay(session: Session, plan: CommandPlan, io: Io, signal:
     started = true;
     const stopResizing = followSize(running, plan, io);
     try {
-      const { result, carried } = await follow(running, io);
+      const { result, carried } = await follow(running, output, io);
       // Nothing carried where it could write by itself says nothing about what it wrote.
       if (!inherit || carried.stdout + carried.stderr > 0) running.carried(carried);
       return { result, started };
@@ -100,18 +102,18 @@ function mayHoldOurs(session: Session, io: Io): boolean {
 }
 
 /** Waits for the end of the command and of its output. When either fails, the command is ended. */
-async function follow(running: SessionCommand, io: Io) {
-  const output = passOn(running, io).catch(async (error: unknown) => {
+async function follow(running: SessionCommand, output: Output, io: Io) {
+  const passed = output.passOn(running).catch(async (error: unknown) => {
     await end(running, io);
     throw error;
   });
   try {
     const result = await running.wait();
-    return { result, carried: await output };
+    return { result, carried: await passed };
   } catch (error) {
     await end(running, io);
     // What it said last may be all that tells what happened.
-    await Promise.race([output, Bun.sleep(LAST_WORDS_MS)]);
+    await Promise.race([passed, Bun.sleep(LAST_WORDS_MS)]);
     throw error;
   }
 }

@@ -1,21 +1,66 @@
-import type { ByteStream, RunningCommand } from "../runtimes/contract.ts";
+import type { ByteStream, OutputSink, RunningCommand } from "../runtimes/contract.ts";
 import type { Io } from "./io.ts";
 
+/** The way of a command's output to our own stdout and stderr. */
+export interface Output {
+  /** For `RunOptions`; undefined where the bytes go out as JSON lines. */
+  readonly sink: OutputSink | undefined;
+  /**
+   * Passes on what the command prints on its streams. Resolves to the bytes of each, those of the sink included, when both have ended;
+   * throws `outputClosed` when nobody reads stdout any more (the command then still runs: end it).
+   */
+  passOn(running: Pick<RunningCommand, "stdout" | "stderr">): Promise<Carried>;
+}
+
+/** Bytes. */
+export interface Carried {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
 /**
- * Passes what a command prints on to our own stdout and stderr, byte for byte, or with `--json` as JSON lines on stdout. Memory is
- * constant: the next bytes are read when the last ones are written, so a slow reader slows the command. Resolves to the bytes of each
- * when both streams have ended; throws `outputClosed` when nobody reads stdout any more (the command then still runs: end it).
+ * Output goes on byte for byte, or with `--json` as JSON lines on stdout. Memory is constant: the next bytes are read when the last ones
+ * are written, so a slow reader slows the command.
  */
-export async function passOn(
-  running: Pick<RunningCommand, "stdout" | "stderr">,
-  io: Io,
-): Promise<{ stdout: number; stderr: number }> {
-  const line = oneAfterTheOther((bytes) => io.stream(1, bytes));
+export function outputTo(io: Io): Output {
+  const direct = io.json ? undefined : sinkTo(io);
+  const line = oneAfterTheOther(async (bytes) => await io.stream(1, bytes));
   const [out, err] = io.json
     ? [jsonLines("stdout", line), jsonLines("stderr", line)]
     : [bytesTo(1, io), bytesTo(2, io)];
-  const [stdout, stderr] = await Promise.all([pump(running.stdout, out), pump(running.stderr, err)]);
-  return { stdout, stderr };
+  return {
+    sink: direct,
+    async passOn(running) {
+      const streams = Promise.all([pump(running.stdout, out), pump(running.stderr, err)]);
+      const [stdout, stderr] = await (direct === undefined ? streams : Promise.race([streams, direct.failed]));
+      return { stdout: stdout + (direct?.carried.stdout ?? 0), stderr: stderr + (direct?.carried.stderr ?? 0) };
+    },
+  };
+}
+
+/** Writes where it is called, without a stream in between. `failed` rejects when our own output cannot be written. */
+function sinkTo(io: Io) {
+  const carried = { stdout: 0, stderr: 0 };
+  const failed = Promise.withResolvers<never>();
+  // Whoever passes the output on gets it; that nobody does yet is no reason to end the process.
+  failed.promise.catch(() => undefined);
+  let broken = false;
+  const fail = (error: unknown) => {
+    broken = true;
+    failed.reject(error);
+  };
+  const write: OutputSink["write"] = (stream, bytes) => {
+    // What follows is nobody's: the command is being ended.
+    if (broken) return undefined;
+    carried[stream] += bytes.length;
+    try {
+      return io.stream(stream === "stdout" ? 1 : 2, bytes)?.catch(fail);
+    } catch (error) {
+      fail(error);
+      return undefined;
+    }
+  };
+  return { write, carried, failed: failed.promise };
 }
 
 interface Sink {
@@ -34,7 +79,7 @@ async function pump(stream: ByteStream, sink: Sink): Promise<number> {
 }
 
 function bytesTo(fd: 1 | 2, io: Io): Sink {
-  return { write: (bytes) => io.stream(fd, bytes), end: () => Promise.resolve() };
+  return { write: async (bytes) => await io.stream(fd, bytes), end: () => Promise.resolve() };
 }
 
 const encoder = new TextEncoder();

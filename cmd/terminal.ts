@@ -1,4 +1,4 @@
-import { fstatSync, type Stats, statSync, write, writeSync } from "node:fs";
+import { constants, fstatSync, openSync, type Stats, statSync, write, writeSync } from "node:fs";
 import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 
@@ -6,8 +6,11 @@ import { GlueError } from "../spec/glue-error.ts";
 export interface Terminal {
   /** Writes all of it before it returns. Throws `outputClosed` when nobody reads any more. */
   write(fd: 1 | 2, bytes: Uint8Array): void;
-  /** The same without holding up the process while a reader is slow: timers and signals go on. */
-  stream(fd: 1 | 2, bytes: Uint8Array): Promise<void>;
+  /**
+   * The same without holding up the process while a reader is slow: timers and signals go on. Returns undefined where all of it is
+   * written already; `bytes` must stay as they are until then.
+   */
+  stream(fd: 1 | 2, bytes: Uint8Array): Promise<void> | undefined;
   isTTY(fd: 0 | 1 | 2): boolean;
   /** The size of the terminal at `fd`, undefined where it is none. */
   size(fd: 0 | 1 | 2): { columns: number; rows: number } | undefined;
@@ -33,15 +36,9 @@ export const processTerminal: Terminal = {
       }
     }
   },
-  async stream(fd, bytes) {
-    for (let done = 0; done < bytes.length; ) {
-      try {
-        done += await writeOnce(fd, bytes, done);
-      } catch (error) {
-        if (errnoOf(error) !== "EAGAIN") throw writeError(fd, error);
-        await Bun.sleep(1);
-      }
-    }
+  stream(fd, bytes) {
+    const done = writeAtOnce(fd, bytes);
+    return done < bytes.length ? writeInTurn(fd, bytes, done) : undefined;
   },
   isTTY(fd) {
     return mayBeTerminal(fd) && tty().isatty(fd);
@@ -71,6 +68,51 @@ export const processTerminal: Terminal = {
     };
   },
 };
+
+/** Descriptors of ours for the pipes behind 1 and 2; undefined where there is none to be had. */
+const direct = new Map<1 | 2, number | undefined>();
+
+/**
+ * A pipe opened anew does not block, and leaves the descriptor that other processes share as it is. Linux only. It saves the thread of
+ * the pool, and its wake-ups, wherever the reader keeps up.
+ */
+function directTo(fd: 1 | 2): number | undefined {
+  if (!direct.has(fd)) direct.set(fd, openDirect(fd));
+  return direct.get(fd);
+}
+
+function openDirect(fd: 1 | 2): number | undefined {
+  if (process.platform !== "linux" || statOf(fd)?.isFIFO() !== true) return undefined;
+  try {
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    // No /proc, another user's pipe, or nobody reads any more: the usual way does as well, and says what is wrong.
+    return undefined;
+  }
+}
+
+/** Writes what the pipe takes now, and returns how many bytes that was. */
+function writeAtOnce(fd: 1 | 2, bytes: Uint8Array): number {
+  const own = directTo(fd);
+  if (own === undefined) return 0;
+  try {
+    return writeSync(own, bytes);
+  } catch (error) {
+    if (errnoOf(error) === "EAGAIN") return 0;
+    throw writeError(fd, error);
+  }
+}
+
+async function writeInTurn(fd: 1 | 2, bytes: Uint8Array, from: number): Promise<void> {
+  for (let done = from; done < bytes.length; ) {
+    try {
+      done += await writeOnce(fd, bytes, done);
+    } catch (error) {
+      if (errnoOf(error) !== "EAGAIN") throw writeError(fd, error);
+      await Bun.sleep(1);
+    }
+  }
+}
 
 /**
  * On a thread of the pool, which may block. Bun's own writers would make the pipe non-blocking for every process that shares it,

@@ -182,6 +182,14 @@ export interface RunOptions {
    * it takes no more of a shared input than it reads.
    */
   readonly inherit?: boolean;
+  /** Takes the output in place of the two streams where the runtime can: they are then empty, and end when all of it was given. */
+  readonly sink?: OutputSink;
+}
+
+/** Where output goes without waiting to be fetched. */
+export interface OutputSink {
+  /** Returns a promise while it is full; `bytes` stay as they are until that resolves. Never throws or rejects. */
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> | undefined;
 }
 
 export interface PtySize {

@@ -38,7 +38,7 @@ export function createMarkFinder(token: string, onMark: (words: string, before: 
         const at = bytes.indexOf(start);
         if (at < 0) {
           const keep = beginning(bytes);
-          held = Buffer.from(bytes.subarray(bytes.length - keep));
+          if (keep > 0) held = Buffer.from(bytes.subarray(bytes.length - keep));
           if (bytes.length > keep) found.push(bytes.subarray(0, bytes.length - keep));
           return found;
         }

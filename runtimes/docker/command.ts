@@ -1,9 +1,11 @@
-import { createChannel } from "../common/channel.ts";
+import { type Channel, createChannel } from "../common/channel.ts";
 import { drainAfterExit } from "../common/drain.ts";
 import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { feedStdin } from "../common/feed-stdin.ts";
+import { giveBack } from "../common/give-back.ts";
 import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
+import { createSinkChannel } from "../common/sink-channel.ts";
 import {
   type ByteStream,
   type CommandResult,
@@ -82,8 +84,8 @@ export class DockerCommand implements RunningCommand {
     this.#facts = facts;
     const terminal = facts.options.pty !== undefined;
     this.#endsToCome = terminal ? 1 : 2;
-    this.#out = createChannel(() => this.#letGo());
-    this.#err = createChannel(() => this.#letGo());
+    this.#out = this.#channel("stdout");
+    this.#err = this.#channel("stderr");
     this.stdout = drainAfterExit(this.#out.stream, this.#allArrived.promise);
     this.stderr = terminal ? emptyStream() : drainAfterExit(this.#err.stream, this.#allArrived.promise);
     // With a terminal everything arrives as stdout.
@@ -96,6 +98,12 @@ export class DockerCommand implements RunningCommand {
     // A caller may never ask; whoever does ask gets the rejection.
     this.#result.catch(() => undefined);
     this.over = Promise.allSettled([this.#result, this.#done.promise]);
+  }
+
+  #channel(which: "stdout" | "stderr"): Channel {
+    const { sink } = this.#facts.options;
+    const onDone = () => this.#letGo();
+    return sink === undefined ? createChannel(onDone) : createSinkChannel((bytes) => sink.write(which, bytes), onDone);
   }
 
   wait(): Promise<CommandResult> {
@@ -123,24 +131,31 @@ export class DockerCommand implements RunningCommand {
   async #pump(terminal: boolean): Promise<void> {
     const demux = createDemux();
     const { token } = this.#facts;
+    const sunk = this.#facts.options.sink !== undefined;
     const finders: Record<"stdout" | "stderr", MarkFinder> = {
       stdout: createMarkFinder(token, (words, before) => this.#marked("stdout", words, before)),
       stderr: createMarkFinder(token, (words, before) => this.#marked("stderr", words, before)),
     };
-    const put = async (which: "stdout" | "stderr", bytes: Uint8Array) => {
+    const put = (which: "stdout" | "stderr", bytes: Uint8Array) => {
       if (!this.#running) this.#preamble = Buffer.concat([this.#preamble, bytes]).subarray(0, PREAMBLE_BYTES);
       // The engine itself only ever writes to stdout. The command's stderr can overtake the mark that says it has started.
-      if (!this.#running && which === "stdout") return;
+      if (!this.#running && which === "stdout") return undefined;
       const full = (which === "stdout" ? this.#out : this.#err).put(bytes);
-      if (full !== undefined && this.#running) await full;
+      return this.#running || sunk ? full : undefined;
     };
     try {
       for (let chunk = await this.#stream.read(); chunk !== undefined; chunk = await this.#stream.read()) {
         const runs = terminal ? [{ stream: "stdout" as const, bytes: chunk }] : demux.push(chunk);
         for (const { stream, bytes } of runs) {
-          for (const piece of finders[stream].push(bytes)) await put(stream, piece);
+          for (const piece of finders[stream].push(bytes)) {
+            const full = put(stream, piece);
+            if (full !== undefined) await full;
+          }
           if (this.#quiet.has(stream)) (stream === "stdout" ? this.#out : this.#err).close();
         }
+        if (sunk) giveBack(chunk);
+        // What came before the last mark in this piece is passed on by now.
+        if (this.#endsToCome === 0) this.#allArrived.resolve();
       }
     } catch {
       // A connection that broke and one that was closed early are the same from here on: the end is missing.
@@ -169,7 +184,7 @@ export class DockerCommand implements RunningCommand {
       return;
     }
     this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`) ?? "no record");
-    if (--this.#endsToCome === 0) this.#allArrived.resolve();
+    this.#endsToCome--;
   }
 
   /** Closes the connection when both streams are done and nothing more is to be learned from it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { asJson, createTextSplitter, passOn } from "../../cmd/stream.ts";
+import { asJson, createTextSplitter, outputTo } from "../../cmd/stream.ts";
 import { testIo } from "./memory-terminal.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -16,16 +16,16 @@ const fromJson = (line: { data: string; encoding?: string }) =>
 
 async function jsonOf(stdout: Uint8Array[], stderr: Uint8Array[] = []) {
   const io = testIo({ json: true });
-  await passOn({ stdout: streamOf(...stdout), stderr: streamOf(...stderr) }, io);
+  await outputTo(io).passOn({ stdout: streamOf(...stdout), stderr: streamOf(...stderr) });
   const lines = io.terminal.text(1).split("\n").filter(Boolean);
   return lines.map((line) => JSON.parse(line) as { type: string; data: string; encoding?: string });
 }
 
-describe("passOn", () => {
+describe("outputTo", () => {
   test("keeps stdout and stderr apart and every byte as it is", async () => {
     const io = testIo();
     const odd = Uint8Array.of(0, 255, 10, 0xc3);
-    await passOn({ stdout: streamOf(odd, bytes("x")), stderr: streamOf(bytes("no final newline")) }, io);
+    await outputTo(io).passOn({ stdout: streamOf(odd, bytes("x")), stderr: streamOf(bytes("no final newline")) });
     expect(io.terminal.bytes(1)).toEqual(Buffer.from([...odd, 0x78]));
     expect(io.terminal.text(2)).toBe("no final newline");
   });
@@ -62,7 +62,7 @@ describe("passOn", () => {
       }
     };
     const many = (text: string) => Array.from({ length: 20 }, () => bytes(text.repeat(20)));
-    await passOn({ stdout: streamOf(...many("o")), stderr: streamOf(...many("e")) }, io);
+    await outputTo(io).passOn({ stdout: streamOf(...many("o")), stderr: streamOf(...many("e")) });
     const lines = io.terminal.text(1).split("\n").filter(Boolean);
     expect(lines).toHaveLength(40);
     for (const line of lines)
@@ -77,7 +77,7 @@ describe("passOn", () => {
     );
     const io = testIo();
     io.terminal.stream = () => new Promise(() => undefined);
-    void passOn({ stdout: endless, stderr: streamOf() }, io);
+    void outputTo(io).passOn({ stdout: endless, stderr: streamOf() });
     await Bun.sleep(20);
     expect(pulled).toBeLessThan(4);
   });
