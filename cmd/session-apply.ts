@@ -41,16 +41,19 @@ export const command = defineCommand({
     });
     io.endProgress();
     if (io.json) {
-      const { branch, commit, tree, idsKept, commits, already, gitDir, leftInBundle, checkedOut } = landed;
+      const { branch, commit, tree, idsKept, why, converted, commits, already, gitDir, leftInBundle, checkedOut } =
+        landed;
       io.outJson({
         schemaVersion: 1,
         id: folder.id,
-        exact: true,
+        exact: converted.length === 0,
         branch,
         commit,
         tree,
         commits,
         idsKept,
+        why,
+        converted,
         already,
         checkedOut,
         gitDir,
@@ -58,12 +61,12 @@ export const command = defineCommand({
       });
       return 0;
     }
-    io.out(`${landed.already ? "already " : ""}applied exactly · tree ${landed.tree}\n`);
+    const how = landed.converted.length === 0 ? "exactly" : "as this repository keeps it";
+    io.out(`${landed.already ? "already " : ""}applied ${how} · tree ${landed.tree}\n`);
     io.notice(`  branch ${landed.branch}, ${counted(landed.commits, "commit")} on top of the start`);
-    if (!landed.idsKept) {
-      io.notice(
-        "  its history did not stand on the start of the session, so its commits were put there and have new ids",
-      );
+    for (const reason of landed.why) io.notice(`  ${WHY[reason]}`);
+    if (landed.converted.length > 0) {
+      io.notice(`  in another form than on the disk: ${shortList(landed.converted)}`);
     }
     if (landed.leftInBundle.length > 0) {
       io.notice(`  not landed, kept in ${folder.path}/runtime.bundle: ${landed.leftInBundle.join(", ")}`);
@@ -73,6 +76,16 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+const WHY = {
+  history: "its history did not stand on the start of the session, so its commits were put there and have new ids",
+  converted:
+    "this repository converts content on its way in (filters, line endings, encodings), so its commits have new ids",
+} as const;
+
+function shortList(items: readonly string[]): string {
+  return items.slice(0, 5).join(", ") + (items.length > 5 ? `, and ${items.length - 5} more` : "");
+}
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;

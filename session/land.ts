@@ -48,12 +48,31 @@ export async function landSession(
       target,
       ...(options.branch === undefined ? {} : { branch: options.branch }),
     });
-    recordChange(around, folder, meta, { landedAt: new Date(around.now()).toISOString() });
+    const landedAt = new Date(around.now()).toISOString();
+    recordChange(around, folder, meta, { landedAt, landing: landingFacts(landed) });
     if (options.checkout) await checkOut({ target, landed, base, home: around.home.root });
     return { ...landed, checkedOut: options.checkout };
   } finally {
     lock.release();
   }
+}
+
+/** Longer lists are cut in the record; the repository itself has all of it. */
+const LISTED = 1_000;
+
+/** What meta.json keeps of a landing. */
+function landingFacts(landed: Landed): Record<string, unknown> {
+  const { branch, commit, tree, gitDir, idsKept, why, rewritten, converted } = landed;
+  return {
+    branch,
+    commit,
+    tree,
+    gitDir,
+    idsKept,
+    why,
+    rewritten: rewritten.slice(0, LISTED),
+    converted: converted.slice(0, LISTED),
+  };
 }
 
 /** The base of a session whose change is on this machine. `nothingToLand` says why it is not, otherwise. */

@@ -74,6 +74,8 @@ const metaSchema = v.looseObject({
   stage: v.exactOptional(v.record(v.string(), v.unknown())),
   /** When the captured change was last landed or exported; a change captured later is not covered by it. */
   landedAt: v.exactOptional(time),
+  /** How it was landed last: the branch, and which commits got other ids there and why; shown as it is. */
+  landing: v.exactOptional(v.record(v.string(), v.unknown())),
 });
 
 /** The contents of meta.json. Times are ISO 8601 in UTC. */

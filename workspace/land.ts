@@ -1,6 +1,6 @@
 /** Puts a captured change into a repository as a branch: exactly, or not at all. */
-import { mkdirSync, rmSync } from "node:fs";
-import { join, resolve as resolvePath } from "node:path";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import {
   BORDER,
@@ -10,12 +10,12 @@ import {
   type StorePlace,
   treeOf,
 } from "./capture-store.ts";
-import { type GitOptions, git, gitStream, gitText } from "./git.ts";
-import { refuseConverted } from "./land-converted.ts";
-import { onBase } from "./land-rewrite.ts";
+import { type GitOptions, git, gitText } from "./git.ts";
+import type { Rewritten } from "./land-commit.ts";
+import { bringObjects, knownStart } from "./land-objects.ts";
+import { type RewriteReason, rewriteForTarget } from "./land-rewrite.ts";
 import { REFS } from "./layout.ts";
 import { commitsSince } from "./mbox.ts";
-import { quotedFolder } from "./object-folder.ts";
 
 export interface LandRequest extends StorePlace {
   readonly sessionId: string;
@@ -23,15 +23,23 @@ export interface LandRequest extends StorePlace {
   readonly target: string;
   /** Without `refs/heads/`; `glue/<id>` where it is left out. */
   readonly branch?: string;
+  /** Commits of repositories inside this one that landed under another id than they had in the sandbox. */
+  readonly gitlinks?: ReadonlyMap<string, string>;
 }
 
 export interface Landed {
   readonly branch: string;
   readonly commit: string;
-  /** The tree of the branch, which is the tree of the sandbox. */
+  /** The tree of the branch: the sandbox's, but for what is `converted`. */
   readonly tree: string;
-  /** False where commits had to be given new parents: their history did not stand on the session's start. */
+  /** False where commits had to be written anew. */
   readonly idsKept: boolean;
+  /** Why they had to; empty where ids are kept. */
+  readonly why: readonly RewriteReason[];
+  /** Which they are, and under which ids they landed. */
+  readonly rewritten: readonly Rewritten[];
+  /** Paths that the repository holds in another form than the disk: filtered, with other line endings, in another encoding. */
+  readonly converted: readonly string[];
   /** Commits on top of what the session started from. */
   readonly commits: number;
   /** True where the branch was there already and is the very same. */
@@ -47,43 +55,85 @@ export interface Landed {
  * housekeeping removes. `nothingToLand`, `branchExists`, `landRefused`, `gitFailed`.
  */
 export async function land(request: LandRequest): Promise<Landed> {
+  const prepared = await prepareLanding(request);
+  await prepared.finish();
+  return prepared.landed;
+}
+
+/** A landing of which all that can be refused has been: only the branch is not made yet. */
+export interface PreparedLanding {
+  readonly landed: Landed;
+  /** Makes the branch, where it is not there already. `branchExists` where another was made meanwhile. */
+  finish(): Promise<void>;
+}
+
+/** Does all of a landing but for the branch itself. Errors as `land`. */
+export async function prepareLanding(request: LandRequest): Promise<PreparedLanding> {
   const target = await findTarget(request);
   const branch = request.branch ?? `glue/${request.sessionId}`;
   await checkBranchName(branch, target);
   try {
-    return await landFrom(await openChangeStore(request), request, target, branch);
+    return await prepareFrom(await openChangeStore(request), request, target, branch);
   } catch (error) {
     // The store borrows from folders that may have been cleaned up since; the session's own bundles do not.
     if (!isGlueError(error, "gitFailed")) throw error;
-    return await landFrom(await healChangeStore(request, { keepChange: true }), request, target, branch);
+    return await prepareFrom(await healChangeStore(request, { keepChange: true }), request, target, branch);
   }
 }
 
-async function landFrom(store: ChangeStore, request: LandRequest, target: GitOptions, branch: string): Promise<Landed> {
+async function prepareFrom(
+  store: ChangeStore,
+  request: LandRequest,
+  target: GitOptions,
+  branch: string,
+): Promise<PreparedLanding> {
   const captured = store.bundle?.refs.find((ref) => ref.name === REFS.captured)?.id;
   if (captured === undefined) throw nothing(request.sessionId);
   await checkFormat(store, target);
-  await refuseConverted(store, captured, request, target);
-  const [commits, tree] = await Promise.all([commitsSince(store, captured), treeOf(store.options, captured)]);
-  const commit = await onBase(store, captured, commits);
-  const landed = {
-    branch,
-    commit,
-    tree,
-    idsKept: commit === captured,
-    commits: commits.length,
-    gitDir: target.gitDir ?? "",
-    leftInBundle: await otherRefs(store, captured),
-  };
-  const there = await resolve(target, `refs/heads/${branch}`);
-  if (there === commit) return { ...landed, already: true };
-  if (there !== undefined) throw exists(branch, there, request.sessionId);
-  await bringObjects(store, commit, target);
-  const arrived = await treeOf(target, commit);
-  if (arrived !== tree) throw new GlueError("gitFailed", `The tree that arrived is ${arrived}, not ${tree}.`);
-  await makeBranch(target, branch, commit, request.sessionId);
-  return { ...landed, already: false };
+  const known = await knownStart(store, target);
+  const commits = await commitsSince(store, captured, known);
+  const scratch = openScratch(store);
+  try {
+    const { base, gitlinks = new Map<string, string>() } = request;
+    const toLand = await rewriteForTarget({ store, base, target, known, head: captured, commits, gitlinks, scratch });
+    const { commit, tree, why, rewritten, converted, from } = toLand;
+    const there = await resolve(target, `refs/heads/${branch}`);
+    if (there !== undefined && there !== commit) throw exists(branch, there, request.sessionId);
+    if (there === undefined) await bringObjects(target, { commit, known, from, scratch: store.gitDir });
+    const arrived = await treeOf(target, commit);
+    if (arrived !== tree) throw new GlueError("gitFailed", `The tree that arrived is ${arrived}, not ${tree}.`);
+    const landed: Landed = {
+      branch,
+      commit,
+      tree,
+      idsKept: rewritten.length === 0,
+      why,
+      rewritten,
+      converted,
+      commits: commits.length,
+      already: there !== undefined,
+      gitDir: target.gitDir ?? "",
+      leftInBundle: await otherRefs(store, captured),
+    };
+    const finish = async () => {
+      if (!landed.already) await makeBranch(target, branch, commit, request.sessionId);
+    };
+    return { landed, finish };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }
+
+/** A folder for this landing alone. What a killed one left goes: it may hold content that is kept nowhere else in the clear. */
+function openScratch(store: ChangeStore): string {
+  for (const name of readdirSync(store.gitDir))
+    if (name.startsWith(SCRATCH)) rmSync(join(store.gitDir, name), { recursive: true, force: true });
+  const scratch = join(store.gitDir, `${SCRATCH}${Bun.randomUUIDv7()}`);
+  mkdirSync(scratch, { mode: 0o700 });
+  return scratch;
+}
+
+const SCRATCH = "landing-";
 
 /** The repository around the target folder, with the user's own settings (who owns it, what it ignores). */
 async function findTarget(request: LandRequest): Promise<GitOptions> {
@@ -127,87 +177,6 @@ async function resolve(options: GitOptions, revision: string): Promise<string | 
   const found = await git(["rev-parse", "--verify", "--quiet", revision], { ...options, okExit: [0, 1] });
   const id = new TextDecoder().decode(found.stdout).trim();
   return id === "" ? undefined : id;
-}
-
-/**
- * Copies what the target lacks into its own object store; nothing is borrowed, so nothing can vanish under it. It is proven whole and
- * sound outside of it first, so that a refusal leaves no trace there.
- */
-async function bringObjects(store: ChangeStore, commit: string, target: GitOptions): Promise<void> {
-  if (await isJoined(target, commit)) return;
-  const known = await knownStart(store, target);
-  const quarantine = join(store.gitDir, `quarantine-${Bun.randomUUIDv7()}`);
-  mkdirSync(join(quarantine, "pack"), { recursive: true });
-  try {
-    const objects = await objectFolder(target);
-    const pack = gitStream(["pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q"], {
-      ...target,
-      env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(join(store.gitDir, "objects")) },
-      stdin: `${[commit, ...known.map((id) => `^${id}`)].join("\n")}\n`,
-    });
-    const aside = { GIT_OBJECT_DIRECTORY: quarantine, GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedFolder(objects) };
-    const apart: GitOptions = { ...target, env: aside };
-    const indexing = git(["index-pack", "--stdin", "--fix-thin", "--strict"], { ...apart, stdin: pack.stdout });
-    const [indexed] = await Promise.allSettled([indexing, pack.done]);
-    await pack.done;
-    if (indexed.status === "rejected") throw refusedObjects(indexed.reason);
-    if (!(await isJoined(apart, commit))) {
-      throw new GlueError(
-        "landRefused",
-        "The history of the change is not whole: it was fetched shallow inside the sandbox.",
-        {
-          hint: "Fetch the missing history here first, or export the patch.",
-        },
-      );
-    }
-    const id = new TextDecoder().decode(indexed.value.stdout).trim().split(/\s+/).at(-1);
-    // git itself puts it there: it knows how this repository wants its files.
-    await git(["index-pack", "--stdin"], { ...target, stdin: Bun.file(join(quarantine, "pack", `pack-${id}.pack`)) });
-  } finally {
-    rmSync(quarantine, { recursive: true, force: true });
-  }
-}
-
-/** Where the target keeps its objects, absolute. */
-async function objectFolder(target: GitOptions): Promise<string> {
-  return resolvePath(target.gitDir ?? "", await gitText(["rev-parse", "--git-path", "objects"], target));
-}
-
-/** Whether the commit and everything that it reaches is in the target, down to what its refs keep already. */
-async function isJoined(target: GitOptions, commit: string): Promise<boolean> {
-  const args = ["rev-list", "--objects", "--quiet", commit, "--not", "--all"];
-  return (await git(args, { ...target, okExit: [0, 128] })).exitCode === 0;
-}
-
-/**
- * The commits that both sides have: the base, or else the commit under it. Without either, the history of the branch would have a
- * hole, and the target would have to become a shallow repository. A ref need not lead to them (after an amend none does): the branch
- * will.
- */
-async function knownStart(store: ChangeStore, target: GitOptions): Promise<string[]> {
-  const { base } = store;
-  if (await isJoined(target, base.commit)) return [base.commit];
-  const raw = await gitText(["cat-file", "commit", base.commit], store.options);
-  const parents = [...raw.slice(0, raw.indexOf("\n\n")).matchAll(/^parent (\S+)$/gm)].map(([, id = ""]) => id);
-  for (const parent of parents) {
-    if (await isJoined(target, parent)) continue;
-    throw new GlueError(
-      "landRefused",
-      `This repository does not have commit ${parent}, which the session started from.`,
-      {
-        hint: "Fetch it here first, or land in the repository that the session came from, or export the patch.",
-      },
-    );
-  }
-  return parents;
-}
-
-function refusedObjects(cause: unknown): unknown {
-  if (!isGlueError(cause, "gitFailed")) return cause;
-  return new GlueError("landRefused", `git does not let these objects in: ${cause.message}`, {
-    hint: "They were made inside with something that git fsck rejects. glue session export saves the change as a patch.",
-    cause,
-  });
 }
 
 async function makeBranch(target: GitOptions, branch: string, commit: string, id: string): Promise<void> {

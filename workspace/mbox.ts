@@ -26,9 +26,14 @@ export interface CommitLine {
   readonly parents: readonly string[];
 }
 
-/** Lists what `head` adds to the base, oldest first. */
-export async function commitsSince(store: ChangeStore, head: string): Promise<CommitLine[]> {
-  const args = ["rev-list", "--reverse", "--topo-order", "--parents", head, `^${store.base.commit}`];
+/** Lists what `head` adds to the base (and to `known`, as far as those are here), oldest first. */
+export async function commitsSince(
+  store: ChangeStore,
+  head: string,
+  known: readonly string[] = [],
+): Promise<CommitLine[]> {
+  const args = ["rev-list", "--ignore-missing", "--reverse", "--topo-order", "--parents", head];
+  args.push(...[store.base.commit, ...known].map((id) => `^${id}`));
   const text = await gitText(args, store.options);
   return text
     .split("\n")

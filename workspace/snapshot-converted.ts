@@ -3,6 +3,7 @@
  * sparse checkout leaves out. No filter is run to find out.
  */
 import { splitNul } from "./bytes.ts";
+import { EMPTY_TREE } from "./empty-tree.ts";
 import { git } from "./git.ts";
 import { pathText } from "./layout.ts";
 import { type Change, type FormsPlace, gitForms, type Side } from "./snapshot-forms.ts";
@@ -56,8 +57,8 @@ function key(path: Uint8Array): string {
 }
 
 async function changesSince(store: Store, headTree: string | null, rawTree: string): Promise<Change[]> {
-  const empty = store.objectFormat === "sha256" ? EMPTY_TREE.sha256 : EMPTY_TREE.sha1;
-  const args = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", headTree ?? empty, rawTree];
+  const from = headTree ?? EMPTY_TREE[store.objectFormat];
+  const args = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", from, rawTree];
   const { stdout } = await git(args, store.options);
   const fields = splitNul(stdout);
   const changes: Change[] = [];
@@ -70,12 +71,6 @@ async function changesSince(store: Store, headTree: string | null, rawTree: stri
   }
   return changes;
 }
-
-/** git knows these two without holding them. */
-const EMPTY_TREE = {
-  sha1: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-  sha256: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-} as const;
 
 function side(mode: string, id: string): Side {
   return mode === "000000" ? null : { mode, id };

@@ -81,8 +81,8 @@ export async function readRepository(top: string, gitDir: string, hostEnv?: Host
   };
 }
 
-/** The user's settings without those that glue gives on the command line. */
-async function readConfig(options: GitOptions): Promise<Map<string, string>> {
+/** The user's settings without those that glue gives on the command line; keys as in `UserRepository`. */
+export async function readConfig(options: GitOptions): Promise<Map<string, string>> {
   const { stdout } = await git(["config", "--list", "-z", "--show-scope"], options);
   const config = new Map<string, string>();
   const fields = splitNul(stdout).map((field) => new TextDecoder().decode(field));

@@ -195,54 +195,6 @@ describe("apply --checkout", () => {
   );
 });
 
-describe("a repository that converts content is refused", () => {
-  const CONVERTED: readonly { title: string; make: string; inside: string }[] = [
-    {
-      title: "a filter (LFS, git-crypt)",
-      make: "echo '*.bin filter=lfs diff=lfs merge=lfs -text' >.gitattributes",
-      inside: "printf 'huge\\000' >x.bin",
-    },
-    {
-      title: "an encoding",
-      make: "echo '*.txt working-tree-encoding=UTF-16' >.gitattributes",
-      inside: "printf 'a\\000' >x.txt",
-    },
-    { title: "line endings", make: "echo '* text=auto' >.gitattributes", inside: "printf 'a\\r\\n' >x.txt" },
-    { title: "an identifier", make: "echo '*.c ident' >.gitattributes", inside: "printf '$Id: 123 $\\n' >x.c" },
-    {
-      title: "a rule that the change itself brings",
-      make: ":",
-      inside: "echo '*.bin filter=lfs' >.gitattributes; printf 'huge' >x.bin",
-    },
-  ];
-  test.each(CONVERTED)(
-    "by $title",
-    async ({ make, inside }) => {
-      const staged = handStage(tempDir(), `echo a >a; ${make}; git add -A; git commit -qm start`);
-      staged.inside(inside);
-      await capture(staged.sandbox, staged.request);
-      await refusedWith(staged, "converts content");
-      staged.inside("rm x.*; echo plain >>a; rm -f .gitattributes.new");
-      const again = await capture(staged.sandbox, staged.request);
-      expect(again.status).toBe("captured");
-      expect((await land({ ...staged.request, sessionId: "s1", target: staged.user })).already).toBe(false);
-    },
-    SLOW,
-  );
-
-  test(
-    "that had converted files when the session opened",
-    async () => {
-      const staged = handStage(tempDir(), "echo a >a; git add -A; git commit -qm start");
-      staged.inside("echo b >b");
-      await capture(staged.sandbox, staged.request);
-      const converted = [{ path: "big.bin", why: "filter" as const, raw: { mode: "100644", id: "1" }, git: null }];
-      await refusedWith({ ...staged, request: { ...staged.request, base: { ...staged.base, converted } } }, "big.bin");
-    },
-    SLOW,
-  );
-});
-
 test(
   "objects that git fsck rejects do not get in",
   async () => {
