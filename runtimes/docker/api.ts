@@ -31,7 +31,7 @@ const Container = v.object({
     User: v.optional(v.string(), ""),
     Labels: v.nullish(v.record(v.string(), v.string())),
   }),
-  Mounts: v.optional(v.array(v.object({ Destination: v.string() })), []),
+  Mounts: v.optional(v.array(v.object({ Destination: v.string(), Source: v.optional(v.string(), "") })), []),
 });
 const Listed = v.array(
   v.object({

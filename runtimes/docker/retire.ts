@@ -42,8 +42,8 @@ export async function retire(
     try {
       await giveBack(api, state, labels);
     } catch (error) {
-      // The container goes all the same: it may still be running somebody's code.
-      left = error;
+      // The container goes all the same: it may still be running somebody's code. Whoever else has begun to remove it gives back what there is.
+      if (!(await isGoing(api, state.Id))) left = error;
     }
   }
   await remove(api, state.Id);
@@ -51,15 +51,26 @@ export async function retire(
     throw asGlueError(left, "The container is gone, but what it made in your tree may not belong to you");
 }
 
-/** From inside, where both users are known by number. A container that has died is started again, which runs nothing of the user's. */
+/**
+ * From inside, where both users are known by number. A container that has died is started again, which runs nothing of the user's. One whose
+ * removal has begun is past that: whoever began it, a glue that was killed meanwhile, gave the files back before; and where the tree itself
+ * is gone there is nothing to give.
+ */
 async function giveBack(api: DockerApi, state: ContainerState, { treeFolders }: Labeled): Promise<void> {
   // Never started: nothing ran in it.
-  if (state.State.Status === "created") return;
+  if (state.State.Status === "created" || isBeingRemoved(state)) return;
   const since = Math.floor(Date.parse(state.Created ?? "") / 1_000);
   if (!Number.isFinite(since)) throw new GlueError("internal", "The engine does not say when the container was made.");
-  if (state.State.Paused) await api.unpauseContainer(state.Id);
-  if (!state.State.Running) await api.startContainer(state.Id);
   const folders = treeFolders.length > 0 ? treeFolders : [WORKSPACE];
+  if (state.State.Paused) await api.unpauseContainer(state.Id);
+  if (!state.State.Running) {
+    try {
+      await api.startContainer(state.Id);
+    } catch (error) {
+      if (isTreeGone(error, state, folders)) return;
+      throw error;
+    }
+  }
   const others = state.Mounts.map((mount) => mount.Destination).filter((path) => !folders.includes(path));
   const words = [PRIVATE, String(since), String(folders.length), ...folders, ...others];
   const run = () => runScript(api, state.Id, { script: handBackScript, words, user: "0" }, HAND_BACK_MS);
@@ -84,6 +95,27 @@ async function giveBack(api: DockerApi, state: ContainerState, { treeFolders }: 
       hint: "sudo chown gives it to you; with docker.user: host it is yours from the start.",
     },
   );
+}
+
+function isBeingRemoved({ State }: ContainerState): boolean {
+  return State.Status === "removing" || State.Status === "dead";
+}
+
+/** Whether somebody else has begun to remove it since it was looked at, or is done with it. */
+async function isGoing(api: DockerApi, id: string): Promise<boolean> {
+  try {
+    return isBeingRemoved(await api.inspectContainer(id));
+  } catch (error) {
+    if (isMissing(error)) return true;
+    throw error;
+  }
+}
+
+/** Whether the container cannot be started because the user's tree, which is mounted in it, does not exist any more. */
+function isTreeGone(error: unknown, { Mounts }: ContainerState, [tree]: readonly string[]): boolean {
+  const source = Mounts.find((mount) => mount.Destination === tree)?.Source;
+  if (!source || !(error instanceof EngineError)) return false;
+  return error.message.trimEnd().endsWith(`bind source path does not exist: ${source}`);
 }
 
 async function remove(api: DockerApi, id: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout } from "bun:test";
-import { chownSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
+import { chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -124,6 +124,49 @@ testNeeding(
     await session.detach();
     await runtime.release(runtime.plan(options, context), options);
     expect(ownerOf(top, "made")).toBe(THEM);
+    expect(isThere(context.sessionId)).toBe(false);
+  },
+  20_000,
+);
+
+testNeeding(
+  ["image:busybox", "root", "linux"],
+  "a container that several release at once, one of them after its removal has begun, is released for all of them",
+  async () => {
+    const options = optionsWith({ "docker.image": IMAGES.busybox });
+    for (const state of ["running", "stopped"]) {
+      const top = await theirTree();
+      const context = contextWith({ tree: { top, subfolder: "", outsideGitDirs: [] } });
+      const session = await runtime.open(options, context);
+      await run(session, "echo x >made");
+      await session.detach();
+      if (state === "stopped") docker("kill", session.handle.name);
+      const releases = Array.from({ length: 6 }, async (_, n) => {
+        await Bun.sleep(n * 60);
+        await runtime.release(session.handle, options);
+      });
+      expect(await Promise.allSettled(releases)).toEqual(
+        releases.map(() => ({ status: "fulfilled", value: undefined })),
+      );
+      expect(ownerOf(top, "made")).toBe(THEM);
+      expect(isThere(context.sessionId)).toBe(false);
+    }
+  },
+  60_000,
+);
+
+testNeeding(
+  ["image:busybox", "root", "linux"],
+  "a dead container whose folder is gone can be released: there is nothing left to give back",
+  async () => {
+    const top = await theirTree();
+    const context = contextWith({ tree: { top, subfolder: "", outsideGitDirs: [] } });
+    const options = optionsWith({ "docker.image": IMAGES.busybox });
+    const session = await runtime.open(options, context);
+    await session.detach();
+    docker("kill", session.handle.name);
+    rmSync(top, { recursive: true });
+    await runtime.release(session.handle, options);
     expect(isThere(context.sessionId)).toBe(false);
   },
   20_000,

@@ -8,3 +8,11 @@ export function randomFrom(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** The seeds of a test's runs: 1 to `runs`, or those that were asked for, one (`7`) or a batch (`101-150`). */
+export function seedsFrom(asked: string | undefined, runs: number): number[] {
+  const [, first = "1", last = asked === undefined ? String(runs) : first] =
+    /^(\d+)(?:-(\d+))?$/.exec(asked ?? "1") ?? [];
+  const from = Number(first);
+  return Array.from({ length: Math.max(0, Number(asked === undefined ? runs : last) - from + 1) }, (_, i) => from + i);
+}

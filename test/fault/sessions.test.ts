@@ -1,6 +1,6 @@
 /**
  * Kills glue at random moments of a session's life, and asks what is left: nothing of ours after `prune`, everything of everybody else,
- * and a state on disk that the next glue reads. Seeded: `GLUE_TEST_SEED=n` repeats one run. `GLUE_TEST_FULL=1`: 200 runs a runtime.
+ * and a state on disk that the next glue reads. Seeded: `GLUE_TEST_SEED=n` repeats one run, `n-m` a batch. `GLUE_TEST_FULL=1`: 200 runs a runtime.
  */
 import { describe, expect } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ import { type GlueOptions, glue, REAL_ENGINE, runs, startGlue } from "../support
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { leftovers } from "./leftovers.ts";
-import { randomFrom } from "./random.ts";
+import { randomFrom, seedsFrom } from "./random.ts";
 
 interface Rung {
   readonly runtime: "host" | "docker";
@@ -40,11 +40,7 @@ const RUNGS: readonly Rung[] = [
   },
 ];
 
-const RUNS = process.env.GLUE_TEST_FULL === "1" ? 200 : 30;
-const SEEDS =
-  process.env.GLUE_TEST_SEED === undefined
-    ? Array.from({ length: RUNS }, (_, i) => i + 1)
-    : [Number(process.env.GLUE_TEST_SEED)];
+const SEEDS = seedsFrom(process.env.GLUE_TEST_SEED, process.env.GLUE_TEST_FULL === "1" ? 200 : 30);
 
 /** What the command does in the sandbox: children of its own, one of which leaves its session. */
 const BUSY = "setsid sleep 300 & sleep 300 & sleep 0.1; sleep 300";
