@@ -38,8 +38,13 @@ export async function finishGone(
   return next;
 }
 
+/** A service goes on with a create whose caller has died; after this long a sandbox that has not come up never will. Milliseconds. */
+const LOST_CREATE_MS = 8_000;
+
 /**
  * Ends a session that was never open: no command can have run in it, so there is nothing to capture. For a holder of the session's lock.
+ * Where nobody knows whether the sandbox was made, a create that was only just asked for is given the time to come up, so that it does not
+ * come up behind our back.
  */
 export async function finishUnopened(
   around: Surroundings,
@@ -47,7 +52,13 @@ export async function finishUnopened(
   meta: SessionMeta,
 ): Promise<SessionMeta> {
   const runtime = await loadRuntime(meta.runtime);
-  await runtime.release(meta.handle, await resolveReferences(meta.options, around.env));
+  const options = await resolveReferences(meta.options, around.env);
+  await runtime.release(meta.handle, options);
+  const waitMs = LOST_CREATE_MS - Math.max(0, around.now() - Date.parse(meta.stateAt));
+  if (meta.handle.id === undefined && runtime.endsWithMachine !== true && waitMs > 0) {
+    await Bun.sleep(waitMs);
+    await runtime.release(meta.handle, options);
+  }
   const next = recordState(around, folder, meta, "failed", { note: "its opening was cut short" });
   logState(around, folder, next);
   return next;

@@ -1,8 +1,13 @@
 import { join } from "node:path";
 import { tempDir } from "../support/temp-dir.ts";
 
-/** What happens to a request to the engine: it is passed on, answered with this status, or never answered. */
-export type Fault = "pass" | number | "hang";
+/**
+ * What happens to a request to the engine: it is passed on, passed on two seconds late (also when nobody waits for the answer any more),
+ * answered with this status, or never answered.
+ */
+export type Fault = "pass" | "late" | number | "hang";
+
+const LATE_MS = 2_000;
 
 /**
  * The real Docker engine behind a socket of our own, on which chosen requests go wrong. Bytes are passed through as they are, so streams
@@ -13,7 +18,7 @@ export function engineWithFaults(fault: (method: string, path: string) => Fault)
   stop(): void;
 } {
   const path = join(tempDir(), "engine.sock");
-  type Pair = { engine: Promise<Bun.Socket<undefined>>; cut: boolean };
+  type Pair = { engine: Promise<Bun.Socket<undefined>>; cut: boolean; late?: Promise<void> };
   const server = Bun.listen<Pair>({
     unix: path,
     socket: {
@@ -35,6 +40,10 @@ export function engineWithFaults(fault: (method: string, path: string) => Fault)
           (await client.data.engine).write(bytes);
           return;
         }
+        if (what === "late") {
+          client.data.late = Bun.sleep(LATE_MS).then(async () => void (await client.data.engine).write(bytes));
+          return;
+        }
         client.data.cut = true;
         if (what === "hang") return;
         const body = JSON.stringify({ message: `made up: ${what}` });
@@ -43,6 +52,10 @@ export function engineWithFaults(fault: (method: string, path: string) => Fault)
         client.end();
       },
       async close(client) {
+        if (client.data.late !== undefined) {
+          await client.data.late;
+          await Bun.sleep(LATE_MS);
+        }
         (await client.data.engine).end();
       },
     },

@@ -101,6 +101,32 @@ describe("prune with an engine that does not help", () => {
   }
 });
 
+testNeeding(
+  NEEDS,
+  "a container that the engine makes only after its glue was killed does not outlive prune",
+  async () => {
+    const [home, cwd] = [newHome(), realpathSync(tempDir())];
+    const asked = Promise.withResolvers<void>();
+    const engine = engineWithFaults((method, path) => {
+      if (method !== "POST" || !path.includes("/containers/create")) return "pass";
+      asked.resolve();
+      return "late";
+    });
+    try {
+      const child = startGlue(home, ["run", ...DOCKER, "--", "true"], { cwd, env: { DOCKER_HOST: engine.host } });
+      await asked.promise;
+      child.kill("SIGKILL");
+      await child.exited;
+      const { item, id } = await prune(home, cwd, engine);
+      expect(item).toMatchObject({ session: id, outcome: "released" });
+      expect(leftovers("docker", id)).toEqual([]);
+    } finally {
+      engine.stop();
+    }
+  },
+  60_000,
+);
+
 describe("containers whose record is not in this home", () => {
   testNeeding(
     NEEDS,
