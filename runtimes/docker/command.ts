@@ -19,6 +19,7 @@ import { createDemux } from "./demux.ts";
 import { emptyStream } from "./empty-stream.ts";
 import type { EngineStream } from "./engine.ts";
 import { runLauncher } from "./launcher.ts";
+import { launcherDied } from "./launcher-watch.ts";
 import { findOutcome, noRecord } from "./outcome.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
 
@@ -65,6 +66,8 @@ export class DockerCommand implements RunningCommand {
   /** Streams that nobody is left to write to, although the engine may not say so for long. */
   readonly #quiet = new Set<"stdout" | "stderr">();
   #running = false;
+  /** Counts what has arrived. */
+  #heard = 0;
   #preamble: Buffer = Buffer.alloc(0);
   #endsToCome: number;
   #reason: "cancelled" | "timeout" | undefined;
@@ -145,6 +148,7 @@ export class DockerCommand implements RunningCommand {
     };
     try {
       for (let chunk = await this.#stream.read(); chunk !== undefined; chunk = await this.#stream.read()) {
+        this.#heard++;
         const runs = terminal ? [{ stream: "stdout" as const, bytes: chunk }] : demux.push(chunk);
         for (const { stream, bytes } of runs) {
           for (const piece of finders[stream].push(bytes)) {
@@ -223,6 +227,10 @@ export class DockerCommand implements RunningCommand {
         },
       );
     }
+    const settled = new AbortController();
+    void launcherDied(this.#api, this.#place, this.id, () => this.#heard, settled.signal).then((died) => {
+      if (died) this.#stream.destroy();
+    });
     try {
       const told = await this.#told.promise;
       if (told === "no record") throw noRecord();
@@ -233,6 +241,7 @@ export class DockerCommand implements RunningCommand {
       const result = this.#resultOf(record);
       return told === undefined ? { ...result, outputLost: true } : result;
     } finally {
+      settled.abort();
       clearTimeout(watchdog);
       signal?.removeEventListener("abort", onAbort);
     }

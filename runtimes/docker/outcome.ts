@@ -45,7 +45,8 @@ export async function findOutcome(
   }
 }
 
-async function look(
+/** What its record says, or whether its launcher lives; `unseen` where neither could be asked. */
+export async function look(
   api: DockerApi,
   place: Place,
   commandId: string,

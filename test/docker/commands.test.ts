@@ -84,6 +84,26 @@ for (const [name, need, image] of SHELLS) {
 
   testNeeding(
     [need],
+    `${name}: a launcher that was killed while a background child holds the output leaves the outcome unknown, not open`,
+    async () => {
+      await withSession(opening, async (session) => {
+        const running = await session.executor.run({ script: "sleep 300 & echo begun; sleep 300" });
+        const reader = running.stdout.getReader();
+        await reader.read();
+        const spool = "/var/lib/glue/spool";
+        const pid = `read -r pid start sid sidstart launcher rest <${spool}/${running.id}.pid; kill -9 $launcher`;
+        docker("exec", session.handle.name, "sh", "-c", pid);
+        const began = performance.now();
+        expect((await failureOf(running.wait())).code).toBe("outcomeUnknown");
+        expect(performance.now() - began).toBeLessThan(15_000);
+        await running.kill();
+        expect(processesOf(session)).not.toContain("sleep 300");
+      });
+    },
+  );
+
+  testNeeding(
+    [need],
     `${name}: a background child that holds stdout holds neither its own result nor that of later commands`,
     async () => {
       await withSession(opening, async (session) => {
