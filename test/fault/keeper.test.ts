@@ -170,16 +170,19 @@ testNeeding(
       const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
       return Number(fields[11]) + Number(fields[12]);
     };
-    await Bun.sleep(300);
-    const before = ticks();
-    await Bun.sleep(1_000);
-    expect(ticks() - before).toBeLessThanOrEqual(1);
+    // After its start the runtime collects its garbage once or twice; from then on it takes nothing.
+    let window = 0;
+    for (let before = ticks(); ; before = ticks()) {
+      await Bun.sleep(5_000);
+      if (ticks() === before) break;
+      expect(++window).toBeLessThan(5);
+    }
     const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_000;
     // From its source; the binary takes less.
     expect(rss).toBeLessThan(100);
     await glue(home, ["session", "close", id], { cwd });
   },
-  20_000,
+  45_000,
 );
 
 test("a torn lease is no lease", () => {
