@@ -8,6 +8,8 @@ wanted='
 git git
 git-lfs git-lfs
 git-crypt git-crypt
+gpg gnupg
+ssh-keygen openssh-client
 dockerd docker.io
 docker docker.io
 docker-init docker.io

@@ -28,6 +28,8 @@ export type Need =
   | "git"
   | "git-lfs"
   | "git-crypt"
+  | "gpg"
+  | "ssh-keygen"
   | "modal-sdk"
   | "root"
   | "not-root"
@@ -92,6 +94,8 @@ function find(need: Need): string | undefined {
     case "git":
     case "git-lfs":
     case "git-crypt":
+    case "gpg":
+    case "ssh-keygen":
     case "python3":
     case "sudo":
       return program(need);

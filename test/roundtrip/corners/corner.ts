@@ -26,7 +26,7 @@ export interface Place {
   glue(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
 }
 
-export const FSCK = "git fsck --full --strict --no-dangling 2>&1";
+export const FSCK = "git fsck --full --strict --no-dangling 2>&1 | sed '/^notice: /d'";
 
 /** `make` builds the user's repository, in a folder that is one already. */
 export function place(make: string, options: { init?: string } = {}): Place {
