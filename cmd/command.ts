@@ -80,7 +80,16 @@ export interface PositionalArg extends Described {
   readonly complete?: Completion;
 }
 /** What a shell offers for the value. */
-export type Completion = "file" | "directory" | "option" | "runtime" | "session";
+export type Completion =
+  | "file"
+  | "directory"
+  | "option"
+  | "runtime"
+  | "session"
+  | "open-session"
+  | "job"
+  | "running-job"
+  | "place";
 
 /** What `run` is given: a property for each of `args`, and the argv that follows as `tail`. */
 export type Options<A extends Args> = { readonly [K in keyof A]: ValueOf<A[K]> } & { readonly tail: readonly string[] };

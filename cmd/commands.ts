@@ -7,6 +7,10 @@ import type { AnyCommand } from "./command.ts";
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
   run: () => import("./run.ts"),
   exec: () => import("./exec.ts"),
+  "job list": () => import("./job-list.ts"),
+  "job logs": () => import("./job-logs.ts"),
+  "job wait": () => import("./job-wait.ts"),
+  "job kill": () => import("./job-kill.ts"),
   "session start": () => import("./session-start.ts"),
   "session list": () => import("./session-list.ts"),
   "session show": () => import("./session-show.ts"),

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { LiveJob } from "../session/live-ids.ts";
 import { RUNTIME_IDS, RUNTIMES } from "../spec/generated/capabilities.ts";
 import { OPTION_ROWS } from "../spec/generated/options.ts";
 import type { AnyCommand, Arg, Completion } from "./command.ts";
@@ -116,6 +117,10 @@ const OFFERS: Readonly<Record<Completion, (current: string) => Candidate[] | Pro
     RUNTIME_IDS.map((id) => ({ value: id, description: RUNTIMES.find((one) => one.id === id)?.note ?? "" })),
   option: optionValues,
   session: sessions,
+  "open-session": openSessions,
+  job: () => jobs(() => true),
+  "running-job": () => jobs(({ running }) => running),
+  place: places,
 };
 
 /** The latest first, as zsh and fish keep the order. */
@@ -126,6 +131,33 @@ async function sessions(): Promise<Candidate[]> {
   return sessionIds(home)
     .reverse()
     .map((value) => ({ value, description: "" }));
+}
+
+async function openSessions(): Promise<Candidate[]> {
+  const [{ homeAt }, { liveSessions }] = await Promise.all([
+    import("../session/home.ts"),
+    import("../session/live-ids.ts"),
+  ]);
+  return liveSessions(homeAt()).map((value) => ({ value, description: "" }));
+}
+
+async function jobs(fits: (job: LiveJob) => boolean): Promise<Candidate[]> {
+  const [{ homeAt }, { liveJobs }] = await Promise.all([
+    import("../session/home.ts"),
+    import("../session/live-ids.ts"),
+  ]);
+  return liveJobs(homeAt())
+    .filter(fits)
+    .map(({ id, text }) => ({ value: id, description: text }));
+}
+
+/** What `cp` takes: a file here, or `ID:` and a path in a sandbox, whose files are not asked for. */
+async function places(): Promise<Candidate[]> {
+  const sessions = await openSessions();
+  return [
+    { value: ":file", description: "" },
+    ...sessions.map(({ value }) => ({ value: `${value}:`, description: "" })),
+  ];
 }
 
 /** `KEY=`, and once that is there its values. */

@@ -22,17 +22,24 @@ export const command = defineCommand({
       description: "Start in this folder of the sandbox; a relative one is below the workspace",
     },
     ...commandFlags,
+    detach: {
+      type: "boolean",
+      alias: "d",
+      description: "Start a job, which goes on when this call is over, and print its id; its stdin is at its end",
+    },
     ...outputFlags,
   },
   tail: { name: "CMD…", description: "The program and its arguments" },
   examples: [
     { run: "glue exec -- make test", does: "in the session that is open for this folder" },
     { run: "glue exec -s mia1 --timeout 5m -c 'make && make check'", does: "in another one, with a deadline" },
+    { run: "glue exec --detach -- npm start", does: "as a job: glue job logs -f shows its output" },
     { run: "tar c src | glue exec -C /tmp -- tar x", does: "stdin is passed on" },
   ],
   exits: RELAYED_EXITS,
   relays: true,
   async run(options, io) {
+    if (options.detach) return await (await import("./detach.ts")).detach(options, io);
     const plan = planCommand("exec", options, io);
     const around = surroundingsOf({ voice: io, progress: io.progress, env: io.env });
     const id = findSession(around.home, options.session, io.cwd);

@@ -126,7 +126,8 @@ export function statusOf(result: CommandResult): number {
   return result.outcome === "cancelled" ? INTERRUPTED : result.exitCode;
 }
 
-function commandOf(name: string, { tail, script }: CommandOptions): Command {
+/** What is to be run: an argv or a script. Throws `usage` where it is neither, or both. */
+export function commandOf(name: string, { tail, script }: Pick<CommandOptions, "tail" | "script">): Command {
   const [program, ...args] = tail;
   if (script !== undefined && program === undefined) return { script };
   const hint = `Run glue ${name} -- CMD, or glue ${name} -c SCRIPT.`;

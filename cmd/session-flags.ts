@@ -4,7 +4,7 @@ export const sessionFlag = {
     type: "string",
     alias: "s",
     valueHint: "ID",
-    complete: "session",
+    complete: "open-session",
     description: "The session, or the beginning of its id; left out, the one that is open for this folder",
   },
 } as const;

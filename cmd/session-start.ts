@@ -24,7 +24,7 @@ export const command = defineCommand({
     attach: {
       type: "string",
       valueHint: "ID",
-      complete: "session",
+      complete: "open-session",
       description: "Open no new session: check that this one is reached, and print its id",
     },
     env: {

@@ -148,6 +148,8 @@ export interface SandboxPaths {
 }
 
 export interface CommandExecutor {
+  /** What runs a script that names no shell: a program and its flags in front of `-c`. `sh` where it is left out. */
+  readonly shell?: readonly [string, ...string[]];
   /**
    * Starts a command and resolves when it is running. Its meaning is the same on every runtime: stdout and stderr apart and byte-exact;
    * a timeout or an abort ends the whole process tree in the sandbox, on time, with the output so far; the deadline is kept

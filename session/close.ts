@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { type CaptureOccasion, type CaptureReport, capture, captureGapLine } from "./capture-hook.ts";
 import type { LiveSession } from "./live-session.ts";
@@ -70,7 +71,8 @@ async function leave({ runtime }: LiveSession): Promise<void> {
 /** Stops what runs and captures the change. Returns what forbids releasing the sandbox; the session is then open again. */
 async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promise<GlueError | undefined> {
   enter(session, "closing");
-  await stopEverything(session);
+  const unsaved = existsSync(session.folder.jobs) ? await endAndSaveJobs(session) : await stopEverything(session);
+  if (unsaved !== undefined) return unsaved;
   if (session.meta.mode === "direct") return undefined;
   const report = await capture(session, occasion);
   if (report.status === "unavailable") session.voice.warn(captureGapLine(report));
@@ -85,7 +87,30 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
   });
 }
 
-async function stopEverything(session: LiveSession): Promise<void> {
+/** Jobs first, so that how each ended is on record; then what is left. What they wrote is part of the session and has to be safe. */
+async function endAndSaveJobs(session: LiveSession): Promise<GlueError | undefined> {
+  const { endJobs, saveJobOutput } = await import("./finish-jobs.ts");
+  try {
+    await endJobs(session);
+    await stopEverything(session);
+    await saveJobOutput(session);
+    return undefined;
+  } catch (error) {
+    if (!isGlueError(error)) throw error;
+    if (error.code === "sandboxGone") return undefined;
+    enter(session, "open", { note: `the output of its jobs could not be saved: ${error.message}` });
+    return new GlueError(
+      "captureFailed",
+      `The output of the jobs of session ${session.id} could not be saved: ${error.message}`,
+      {
+        hint: `Its sandbox is kept. Run glue session close ${session.id} again; glue session rm --force ${session.id} gives the output up.`,
+        cause: error,
+      },
+    );
+  }
+}
+
+async function stopEverything(session: LiveSession): Promise<undefined> {
   try {
     await session.runtime.killAll();
   } catch (error) {

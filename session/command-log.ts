@@ -25,6 +25,8 @@ export interface CommandEntry {
   readonly code?: string;
   readonly message?: string;
   readonly pid: number;
+  /** Its number, where it is a job. */
+  readonly job?: number;
 }
 
 /** The history of a session. */
@@ -58,6 +60,8 @@ function entryOf(started: Started, ended: Ended | undefined, facts: MachineFacts
   const { at, type: _, by, ...rest } = started;
   const base = { ...rest, startedAt: at, pid: by.pid };
   if (ended === undefined) {
+    // A job needs nobody who is at it; that it ended is written down by whoever sees it.
+    if (started.job !== undefined) return { ...base, state: "running" };
     // Whoever cannot be proven dead may still be at it: only a dead glue's command is of unknown outcome.
     const state = isAlive({ kind: "process", ...by }, facts).state === "dead" ? "unknown" : "running";
     return { ...base, state };

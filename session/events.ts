@@ -25,6 +25,8 @@ const eventSchema = v.variant("type", [
     timeoutMs: v.exactOptional(v.number()),
     /** True when the command's text was too long to be written whole. */
     cut: v.exactOptional(v.boolean()),
+    /** The number of a job: it goes on when the process that started it ends. */
+    job: v.exactOptional(v.number()),
   }),
   v.object({
     at,

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isGlueError } from "../spec/glue-error.ts";
 import { attachSession } from "./attach.ts";
 import { closeIfUnused } from "./close-unused.ts";
@@ -163,6 +163,8 @@ function idleWatch(session: LiveSession, idleMs: number | undefined): () => Prom
     if (now !== seen) since = performance.now();
     seen = now;
     if (performance.now() - since < idleMs) return false;
+    // Whether a job that nobody asks about still runs, only the sandbox knows.
+    if (existsSync(session.folder.jobs)) await (await import("./jobs.ts")).listJobs(session);
     if (isInUse(session, session.folder)) {
       since = performance.now();
       return false;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { OwnedSandbox, RuntimeId } from "../runtimes/contract.ts";
 import { RUNTIME_IDS } from "../spec/generated/capabilities.ts";
 import { isGlueError } from "../spec/glue-error.ts";
@@ -70,6 +71,20 @@ export async function prune(around: Surroundings, request: PruneRequest): Promis
   return { items, unasked };
 }
 
+/** Whether a job that nobody asks about still runs, only the sandbox knows; where it does not tell, the job counts as one that runs. */
+async function lookAtItsJobs(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<void> {
+  if (meta.state !== "open" || !existsSync(folder.jobs)) return;
+  const [{ attachTo }, { listJobs, openJobs }] = await Promise.all([import("./attach.ts"), import("./jobs.ts")]);
+  if (openJobs(folder).length === 0) return;
+  try {
+    const session = await attachTo(around, folder, meta);
+    await listJobs(session);
+    await session.detach();
+  } catch (error) {
+    if (!isGlueError(error)) throw error;
+  }
+}
+
 interface Judged {
   readonly item?: PruneItem;
   /** False where the labels of its sandboxes are all there is to go by. */
@@ -107,6 +122,7 @@ async function pruneRecord(
     tidyEntry(around.home, folder.id, meta);
     return { recorded: true };
   }
+  if (request.olderThanMs !== undefined) await lookAtItsJobs(around, folder, meta);
   const { verdict, why } = leftover
     ? { verdict: "orphan" as const, why: `its session is ${meta.state}` }
     : await judge(around, folder, meta, request.olderThanMs);

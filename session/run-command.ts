@@ -40,7 +40,7 @@ export async function runCommand(
   let running: RunningCommand;
   try {
     // Whoever closes the session says so before looking at its log, and we look after writing into it: one sees the other.
-    if (session.version !== undefined && session.version !== versionOf(session.folder)) await refuseIfClosing(session);
+    await refuseIfChanged(session);
     running = await session.runtime.executor.run(command, { ...full, cwd: full.cwd ?? session.startFolder });
   } catch (error) {
     fail(error);
@@ -52,6 +52,11 @@ export async function runCommand(
     (result, bytes) => record(endedEvent(timeOf(session), name, result.result, result.ms, bytes)),
     elapsed,
   );
+}
+
+/** `sessionClosed` where the session is being closed. To be asked after what is about to happen was written down. */
+export async function refuseIfChanged(session: LiveSession): Promise<void> {
+  if (session.version !== undefined && session.version !== versionOf(session.folder)) await refuseIfClosing(session);
 }
 
 /** Loaded when needed: mostly the record is the one that was attached by. */
@@ -114,7 +119,7 @@ function recorded(
 }
 
 /** An event that cannot be written is said once and stops nothing: the command is worth more than the note about it. */
-function recorder(session: Session): (event: SessionEvent) => void {
+export function recorder(session: Session): (event: SessionEvent) => void {
   let told = false;
   return (event) => {
     try {
@@ -128,7 +133,8 @@ function recorder(session: Session): (event: SessionEvent) => void {
   };
 }
 
-function startedEvent(session: Session, name: string, options: RunOptions) {
+/** The event that says that a command is about to be started. */
+export function startedEvent(session: Session, name: string, options: RunOptions) {
   const { host, boot, startOf } = session.facts;
   return {
     at: timeOf(session),
@@ -156,7 +162,7 @@ function endedEvent(at: string, name: string, result: CommandResult, ms: number,
 }
 
 /** What is run, masked first and cut after: a cut through a secret would leave its beginning. */
-function describe(command: Command, mask: Mask): { argv?: string[]; script?: string; cut?: boolean } {
+export function describe(command: Command, mask: Mask): { argv?: string[]; script?: string; cut?: boolean } {
   if ("script" in command) {
     const script = mask(command.script);
     return script.length <= LONGEST_TEXT ? { script } : { script: script.slice(0, LONGEST_TEXT), cut: true };

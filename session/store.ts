@@ -13,6 +13,8 @@ export interface SessionFolder {
   readonly meta: string;
   readonly events: string;
   readonly lock: string;
+  /** There once the session had a job. */
+  readonly jobs: string;
 }
 
 export function sessionFolder(home: Home, id: string): SessionFolder {
@@ -23,6 +25,7 @@ export function sessionFolder(home: Home, id: string): SessionFolder {
     meta: join(path, "meta.json"),
     events: join(path, "events.jsonl"),
     lock: join(path, "lock"),
+    jobs: join(path, "jobs"),
   };
 }
 

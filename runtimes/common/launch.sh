@@ -272,6 +272,8 @@ glue_run() {
     wait "$glue_dog"
     [ ! -e "$glue_spool/$glue_id.timeout" ] || glue_how=timeout glue_code=124
   fi
+  # Nobody waits for a job at its end, so it notes when that was. The command's own PATH may lead elsewhere.
+  [ "$glue_mode" = run ] || (PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin; date +%s) >"$glue_spool/$glue_id.ended"
   echo "$glue_how $glue_code ." >"$glue_spool/$glue_id.exit"
   exit "$glue_code"
 }
@@ -341,6 +343,7 @@ case $glue_mode in
     glue_who
     glue_kill_all
     ;;
+  functions) ;; # for a script that has read this in
   *)
     echo "glue: no such mode: $glue_mode" >&2
     exit 125

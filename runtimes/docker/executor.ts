@@ -26,6 +26,10 @@ export class DockerExecutor implements CommandExecutor {
     this.#onDeath = onDeath;
   }
 
+  get shell(): [string] {
+    return [this.#shell];
+  }
+
   async run(command: Command, options: RunOptions = {}): Promise<DockerCommand> {
     if (options.signal?.aborted) throw new GlueError("cancelled", "Interrupted before the command was started.");
     const { sessionId, sh, home } = this.#place;

@@ -40,6 +40,10 @@ export class HostExecutor implements CommandExecutor {
     this.#place = place;
   }
 
+  get shell(): [string, ...string[]] {
+    return [this.#place.shell, ...modeFlags(this.#place.shellMode)];
+  }
+
   /**
    * Without a deadline the command is started directly: that is fastest, keeps every variable of the environment whatever its name
    * (shells drop some), and the system tells killed from exited. With one it goes through the launcher, which keeps the deadline
@@ -141,13 +145,17 @@ export class HostExecutor implements CommandExecutor {
   /** The mode belongs to the user's own shell. */
   #shellFlags(command: Command): string[] {
     if (!("script" in command) || command.shell !== undefined) return [];
-    switch (this.#place.shellMode) {
-      case "interactive":
-        return ["-i"];
-      case "login":
-        return ["-l"];
-      case "non_interactive":
-        return [];
-    }
+    return modeFlags(this.#place.shellMode);
+  }
+}
+
+function modeFlags(mode: Options["shell.mode"]): string[] {
+  switch (mode) {
+    case "interactive":
+      return ["-i"];
+    case "login":
+      return ["-l"];
+    case "non_interactive":
+      return [];
   }
 }

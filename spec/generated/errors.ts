@@ -29,6 +29,7 @@ export type ErrorCode =
   | "startFailed"
   | "processesLeft"
   | "argumentTooLong"
+  | "outsideWorkspace"
   | "fileNotFound"
   | "isADirectory"
   | "notADirectory"
@@ -38,6 +39,8 @@ export type ErrorCode =
   | "sessionAmbiguous"
   | "sessionClosed"
   | "sessionOpen"
+  | "jobNotFound"
+  | "jobsRunning"
   | "sessionBusy"
   | "sessionDamaged"
   | "versionTooOld"
@@ -96,6 +99,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   startFailed: {"exit":125,"what":"The command could not be started.","why":"The system refused another process: a limit is reached, or memory is short.","todo":"Free resources and try again."},
   processesLeft: {"exit":125,"what":"Not every process could be ended.","why":"The system lets some processes hang where no signal reaches them.","todo":"Look for the processes named; a restart ends them."},
   argumentTooLong: {"exit":125,"what":"An argument is longer than the system can pass.","why":"The kernel limits the size of arguments.","todo":"Pass the data by stdin or in a file."},
+  outsideWorkspace: {"exit":1,"what":"The path lies outside the session's tree.","why":"On the host that is your own machine, which the session does not cover.","todo":"Name a path in the tree or give --allow-outside."},
   fileNotFound: {"exit":1,"what":"There is no such file.","why":"The path does not exist.","todo":"Check the path."},
   isADirectory: {"exit":1,"what":"The path is a directory.","why":"A file was asked for.","todo":"Name a file."},
   notADirectory: {"exit":1,"what":"The path is not a directory.","why":"A directory was asked for.","todo":"Name a directory."},
@@ -105,6 +109,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   sessionAmbiguous: {"exit":2,"what":"More than one session fits.","why":"The prefix is too short, or several sessions are open for this folder.","todo":"Give more of the id with -s."},
   sessionClosed: {"exit":125,"what":"The session is closed.","why":"Its sandbox was released.","todo":"Start a new session."},
   sessionOpen: {"exit":1,"what":"The session is still open.","why":"It may hold a sandbox and a change that exists nowhere else.","todo":"Close it first, or give --force."},
+  jobNotFound: {"exit":2,"what":"There is no such job.","why":"The number is wrong, or the job belongs to another session.","todo":"Run glue job list."},
+  jobsRunning: {"exit":1,"what":"Jobs still run in the session.","why":"Closing it would end them.","todo":"Give --kill-jobs or --wait."},
   sessionBusy: {"exit":1,"what":"Another glue process changes this session.","why":"It holds the session's lock.","todo":"Wait for it to end."},
   sessionDamaged: {"exit":1,"what":"A file of the session is damaged.","why":"It was torn or written by something else.","todo":"Run glue session show; glue session rm --force removes it."},
   versionTooOld: {"exit":1,"what":"The session was written by a newer glue.","why":"Its format is newer than this binary.","todo":"Install the version named."},

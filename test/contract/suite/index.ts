@@ -7,6 +7,7 @@ import { fileContent } from "./file-content.ts";
 import { fileNames } from "./file-names.ts";
 import { fileTree } from "./file-tree.ts";
 import { folders } from "./folders.ts";
+import { backgroundJobs } from "./jobs.ts";
 import { killing } from "./killing.ts";
 import { reach } from "./reach.ts";
 import { scripts } from "./scripts.ts";
@@ -32,6 +33,7 @@ export const WHOLE: readonly Suite[] = [
   concurrency,
   terminal,
   killing,
+  backgroundJobs,
   fileContent,
   fileNames,
   fileTree,
