@@ -8,7 +8,7 @@ import { defineCommand } from "./command.ts";
 import { outputFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { type JobTarget, jobArgs, jobTarget } from "./job-target.ts";
-import { passOn } from "./stream.ts";
+import { outputTo } from "./stream.ts";
 
 export const command = defineCommand({
   name: "job logs",
@@ -30,7 +30,7 @@ export const command = defineCommand({
     try {
       const saved = savedOutput(target);
       if (saved !== undefined) {
-        await passOn(saved, io);
+        await outputTo(io).passOn(saved);
         return 0;
       }
       return await fromSandbox(target, options.follow, io, interrupts.signal);
@@ -42,9 +42,17 @@ export const command = defineCommand({
 
 async function fromSandbox(target: JobTarget, follow: boolean, io: Io, signal: AbortSignal): Promise<number> {
   const session = await target.attach();
+  const stop = new AbortController();
   try {
-    const output = await followJob(session, target.number, { follow, signal });
-    await passOn(output, io);
+    const output = await followJob(session, target.number, { follow, signal: AbortSignal.any([signal, stop.signal]) });
+    try {
+      await outputTo(io).passOn(output);
+    } catch (error) {
+      // Nobody reads any more: what fetches it must not stay in the sandbox.
+      stop.abort();
+      await output.done.catch(() => undefined);
+      throw error;
+    }
     await output.done;
     return 0;
   } finally {
