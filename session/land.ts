@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
 import { CAPTURE_FILES } from "../workspace/capture-store.ts";
 import { type Landed, land } from "../workspace/land.ts";
+import { lookAtChange } from "../workspace/land-check.ts";
 import { checkOut } from "../workspace/land-checkout.ts";
+import type { Flag } from "../workspace/land-flags.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
 import { changePlace } from "./capture.ts";
 import { takeLock } from "./lock.ts";
@@ -73,6 +75,35 @@ function landingFacts(landed: Landed): Record<string, unknown> {
     rewritten: rewritten.slice(0, LISTED),
     converted: converted.slice(0, LISTED),
   };
+}
+
+export interface LandCheck extends Landed {
+  readonly flags: readonly Flag[];
+}
+
+/** What `landSession` would do, without `checkout`, and what of the change deserves a look. Errors as `landSession`; nothing is written. */
+export async function checkLanding(
+  around: Surroundings,
+  folder: SessionFolder,
+  options: Omit<LandOptions, "checkout">,
+): Promise<LandCheck> {
+  const lock = await takeLock({ path: folder.lock, doing: "checking its change", facts: around.facts, waitMs: 10_000 });
+  try {
+    const base = capturedBase(folder, readMeta(folder));
+    const place = changePlace(around.home, folder.id, folder.path, base);
+    const { target = base.host.top, branch } = options;
+    const request = {
+      ...place,
+      sessionId: folder.id,
+      target,
+      check: true,
+      ...(branch === undefined ? {} : { branch }),
+    };
+    const landed = await land(request);
+    return { ...landed, flags: await lookAtChange(place) };
+  } finally {
+    lock.release();
+  }
 }
 
 /** The base of a session whose change is on this machine. `nothingToLand` says why it is not, otherwise. */

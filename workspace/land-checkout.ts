@@ -3,6 +3,7 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
+import { mergedNames, namesMerge, pathsOfTree } from "./folded-names.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
 import type { Landed } from "./land.ts";
 import { pathText } from "./layout.ts";
@@ -29,6 +30,8 @@ export async function checkOut(request: CheckOutRequest): Promise<void> {
   const under = UNDER_WAY.find(([name]) => existsSync(join(gitDir, name)));
   if (under !== undefined) throw refused(branch, `${under[1]} is under way here; finish or abort it first`);
   const user: GitOptions = { gitDir, workTree: top, userConfig: true };
+  const names = mergedNames(top, await pathsOfTree(user, request.landed.commit));
+  if (names !== undefined) throw namesMerge(names, `The branch ${branch} is there, but it was not checked out`);
   try {
     await git(["checkout", "--quiet", "--no-overwrite-ignore", branch, "--"], user);
   } catch (cause) {

@@ -58,6 +58,8 @@ export interface Bringing {
   readonly from: readonly string[];
   /** A folder that may be written to, and is left as it was. */
   readonly scratch: string;
+  /** Only proves that the target would take them. */
+  readonly check: boolean;
 }
 
 /**
@@ -65,7 +67,7 @@ export interface Bringing {
  * sound outside of it first, so that a refusal leaves no trace there. `landRefused`.
  */
 export async function bringObjects(target: GitOptions, bringing: Bringing): Promise<void> {
-  const { commit, known, from, scratch } = bringing;
+  const { commit, known, from, scratch, check } = bringing;
   if (await isJoined(target, commit)) return;
   const quarantine = join(scratch, `quarantine-${Bun.randomUUIDv7()}`);
   mkdirSync(join(quarantine, "pack"), { recursive: true });
@@ -90,6 +92,7 @@ export async function bringObjects(target: GitOptions, bringing: Bringing): Prom
         },
       );
     }
+    if (check) return;
     const id = new TextDecoder().decode(indexed.value.stdout).trim().split(/\s+/).at(-1);
     // git itself puts it there: it knows how this repository wants its files.
     await git(["index-pack", "--stdin"], { ...target, stdin: Bun.file(join(quarantine, "pack", `pack-${id}.pack`)) });

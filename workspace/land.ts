@@ -25,6 +25,8 @@ export interface LandRequest extends StorePlace {
   readonly branch?: string;
   /** Commits of repositories inside this one that landed under another id than they had in the sandbox. */
   readonly gitlinks?: ReadonlyMap<string, string>;
+  /** Only finds out whether it would land; nothing is written to the target. */
+  readonly check?: boolean;
 }
 
 export interface Landed {
@@ -99,9 +101,9 @@ async function prepareFrom(
     const { commit, tree, why, rewritten, converted, from } = toLand;
     const there = await resolve(target, `refs/heads/${branch}`);
     if (there !== undefined && there !== commit) throw exists(branch, there, request.sessionId);
-    if (there === undefined) await bringObjects(target, { commit, known, from, scratch: store.gitDir });
-    const arrived = await treeOf(target, commit);
-    if (arrived !== tree) throw new GlueError("gitFailed", `The tree that arrived is ${arrived}, not ${tree}.`);
+    const { check = false } = request;
+    if (there === undefined) await bringObjects(target, { commit, known, from, scratch: store.gitDir, check });
+    if (!check) await proveArrival(target, commit, tree);
     const landed: Landed = {
       branch,
       commit,
@@ -116,12 +118,17 @@ async function prepareFrom(
       leftInBundle: await otherRefs(store, captured),
     };
     const finish = async () => {
-      if (!landed.already) await makeBranch(target, branch, commit, request.sessionId);
+      if (!landed.already && !check) await makeBranch(target, branch, commit, request.sessionId);
     };
     return { landed, finish };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+async function proveArrival(target: GitOptions, commit: string, tree: string): Promise<void> {
+  const arrived = await treeOf(target, commit);
+  if (arrived !== tree) throw new GlueError("gitFailed", `The tree that arrived is ${arrived}, not ${tree}.`);
 }
 
 /** A folder for this landing alone. What a killed one left goes: it may hold content that is kept nowhere else in the clear. */

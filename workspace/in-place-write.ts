@@ -1,0 +1,123 @@
+/**
+ * Changes paths of a working tree. Everything new lies ready on the same file system before the first path is touched, so that a full
+ * disk stops nothing halfway; each path is replaced in one step, and only while it is still what was looked at.
+ */
+import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { GlueError } from "../spec/glue-error.ts";
+import { type DiskEntry, lookAt } from "./disk-entry.ts";
+import { pathBelow } from "./host-file.ts";
+import { pathText } from "./layout.ts";
+
+/** One path that is to change. */
+export interface Move {
+  readonly path: Uint8Array;
+  /** What must be there until the moment of the change. */
+  readonly expect: DiskEntry | undefined;
+  /** `keep`: the staged file takes the permissions of the one that it replaces, but for the exec bit. */
+  readonly to: "staged" | "stagedKeepingMode" | "nothing";
+}
+
+/** What of the tree must stay although it becomes empty: folders by their path, bytes as characters. */
+export type KeptFolders = ReadonlyMap<string, number>;
+
+/**
+ * Does it: first what goes, then what comes from the same path below `staged` (a folder on the same file system, emptied by this).
+ * Throws at the first path that is not what was expected or cannot be written; what was done by then stays done.
+ */
+export function carryOut(top: string, staged: string, moves: readonly Move[], kept: KeptFolders): void {
+  for (const { path, expect } of moves) assertSame(top, path, expect, moves);
+  const gone = moves.filter(({ to, expect }) => to === "nothing" && expect !== undefined);
+  for (const { path, expect } of gone.toSorted((a, b) => Buffer.compare(b.path, a.path))) {
+    assertSame(top, path, expect, []);
+    unlinkSync(pathBelow(top, path));
+    removeEmptyParents(top, path, kept);
+  }
+  for (const move of moves.filter(({ to }) => to !== "nothing")) {
+    makeParents(top, move.path, kept);
+    const from = pathBelow(staged, move.path);
+    if (move.to === "stagedKeepingMode" && move.expect?.kind === "file") takeOver(from, move.expect);
+    assertSame(top, move.path, move.expect, []);
+    renameSync(from, pathBelow(top, move.path));
+  }
+}
+
+/** A path that is not expected may be there under another spelling of its name, which is about to go (a rename by case). */
+function assertSame(top: string, path: Uint8Array, expect: DiskEntry | undefined, moves: readonly Move[]): void {
+  const now = lookAt(pathBelow(top, path));
+  const stamp = typeof now === "object" ? now.stamp : now;
+  if (stamp === expect?.stamp) return;
+  if (expect === undefined && now === "folder" && becomesEmpty(path, moves)) return;
+  if (expect === undefined && moves.some((move) => move.to === "nothing" && move.expect?.stamp === stamp)) return;
+  throw new GlueError("landRefused", `${pathText(path)} was changed at this very moment.`, { hint: "Try again." });
+}
+
+/** Whether something below the path goes; that all of it does was looked at before. */
+function becomesEmpty(path: Uint8Array, moves: readonly Move[]): boolean {
+  const prefix = Buffer.concat([path, SLASH]);
+  return moves.some((move) => move.to === "nothing" && prefix.equals(move.path.subarray(0, prefix.length)));
+}
+
+const SLASH = Buffer.from("/");
+
+function takeOver(staged: Buffer, replaced: DiskEntry): void {
+  const now = lookAt(staged);
+  if (typeof now !== "object" || now.kind !== "file") return;
+  const runs = (now.mode & 0o100) !== 0;
+  const mode = runs ? replaced.mode | ((replaced.mode & 0o444) >> 2) : replaced.mode & ~0o111;
+  if (now.uid !== replaced.uid || now.gid !== replaced.gid) giveTo(staged, replaced);
+  chmodSync(staged, mode);
+}
+
+/** The owner stays who it was where this user may see to that. */
+function giveTo(path: Buffer, { uid, gid }: DiskEntry): void {
+  try {
+    chownSync(path, uid, gid);
+  } catch (error) {
+    // Only root may; then it belongs to whoever lands it, as after a git checkout.
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+  }
+}
+
+/** Something in a folder that is not among what goes (paths with bytes as characters): it keeps the folder from becoming a file. */
+export function strangerIn(top: string, folder: Uint8Array, goes: ReadonlySet<string>): Uint8Array | undefined {
+  for (const name of readdirSync(pathBelow(top, folder), { encoding: "buffer" })) {
+    const path = Buffer.concat([folder, SLASH, name]);
+    const stranger = lookAt(pathBelow(top, path)) === "folder" ? strangerIn(top, path, goes) : path;
+    if (stranger !== undefined && !goes.has(Buffer.from(stranger).toString("latin1"))) return stranger;
+  }
+  return undefined;
+}
+
+/** The folders that a path lies in, outermost first. */
+export function parentsOf(path: Uint8Array): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  for (let at = path.indexOf(0x2f); at !== -1; at = path.indexOf(0x2f, at + 1)) found.push(path.subarray(0, at));
+  return found;
+}
+
+function makeParents(top: string, path: Uint8Array, kept: KeptFolders): void {
+  for (const parent of parentsOf(path)) {
+    const folder = pathBelow(top, parent);
+    const now = lookAt(folder);
+    if (now === "folder") continue;
+    if (now !== undefined) {
+      throw new GlueError("landRefused", `${pathText(parent)} is no folder, so ${pathText(path)} cannot be put there.`);
+    }
+    mkdirSync(folder);
+    const mode = kept.get(Buffer.from(parent).toString("latin1"));
+    if (mode !== undefined) chmodSync(folder, mode);
+  }
+}
+
+function removeEmptyParents(top: string, path: Uint8Array, kept: KeptFolders): void {
+  for (const parent of parentsOf(path).reverse()) {
+    if (kept.has(Buffer.from(parent).toString("latin1"))) return;
+    try {
+      rmdirSync(pathBelow(top, parent));
+    } catch (error) {
+      // Not empty: it stays, and so does what it lies in.
+      if (["ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) return;
+      throw error;
+    }
+  }
+}
