@@ -5,7 +5,8 @@ import type { Io } from "./io.ts";
 
 /** Prints the report; resolves to the exit status: 1 where something deserves a look. */
 export function reportCheck(io: Io, id: string, landing: LandCheck): number {
-  const { branch, commit, tree, commits, idsKept, already, flags } = landing;
+  const { branch, commit, tree, commits, idsKept, converted, already, flags } = landing;
+  const exact = converted.length === 0;
   const status = flags.length === 0 ? 0 : 1;
   if (io.json) {
     io.outJson({
@@ -23,7 +24,9 @@ export function reportCheck(io: Io, id: string, landing: LandCheck): number {
     });
     return status;
   }
-  io.out(`${already ? "already landed" : "would land exactly"} · tree ${tree}\n`);
+  io.out(
+    `${already ? "already landed" : `would land ${exact ? "exactly" : "as this repository keeps it"}`} · tree ${tree}\n`,
+  );
   io.notice(`  branch ${branch}, ${counted(commits, "commit")} on top of the start`);
   if (!idsKept) io.notice("  its commits would get new ids");
   showFlags(io, flags);
