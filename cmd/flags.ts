@@ -46,6 +46,11 @@ export const openFlags = {
     type: "boolean",
     description: "Work on a copy; the change comes back as commits that you review and land",
   },
+  update: {
+    type: "boolean",
+    default: true,
+    description: "In a sandbox that an earlier session left, bring in nothing of what changed here since",
+  },
 } as const;
 
 /** What a command in a session is started with. */

@@ -35,6 +35,7 @@ export const command = defineCommand({
         resolved,
         cwd: resolve(io.cwd, options.cwd ?? "."),
         ...(options.copy ? { mode: "copy" as const } : {}),
+        update: options.update,
         kind: "process",
         voice: io,
         progress: io.progress,

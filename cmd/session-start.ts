@@ -62,6 +62,7 @@ export const command = defineCommand({
         resolved,
         cwd: resolve(io.cwd, options.cwd ?? "."),
         ...(options.copy ? { mode: "copy" as const } : {}),
+        update: options.update,
         kind: "open",
         ...(Object.keys(defaults).length === 0 ? {} : { defaults }),
         voice: io,

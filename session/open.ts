@@ -24,6 +24,8 @@ export interface OpenRequest extends Caller {
   readonly cwd: string;
   /** Left out: what the runtime and its options say; `copy` is what `--copy` asks for. */
   readonly mode?: "direct" | "copy";
+  /** False: a sandbox that an earlier session left stays as it is, whatever changed here since. Default true. */
+  readonly update?: boolean;
   /** `process`: ends with this process. `open`: outlives it. */
   readonly kind: Owner["kind"];
   /** What every command of the session gets unless it says otherwise. */
@@ -99,7 +101,12 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
   const prepared =
     context.mode === "direct"
       ? undefined
-      : (await import("./stage.ts")).prepareStage(around, { folder, tree: context.tree, signal: request.signal });
+      : (await import("./stage.ts")).prepareStage(around, {
+          folder,
+          tree: context.tree,
+          update: request.update ?? true,
+          signal: request.signal,
+        });
   const fleeting = runtime.endsWithMachine === true && context.mode === "direct" && context.owner.kind === "process";
   let meta = recordIntent(around, folder, intentOf(attempt, runtime.plan(options, context)), fleeting);
   request.recorded?.(folder.id);

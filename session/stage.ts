@@ -10,6 +10,8 @@ import type { SessionFolder } from "./store.ts";
 export interface StageRequest {
   readonly folder: SessionFolder;
   readonly tree: HostTree;
+  /** Whether what changed here since an earlier session is brought into the sandbox that it left. */
+  readonly update: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -22,7 +24,7 @@ export interface PreparedTree {
 }
 
 /** Begins to bring the tree into a sandbox that is only just being created. */
-export function prepareStage(around: Surroundings, { folder, tree, signal }: StageRequest): PreparedTree {
+export function prepareStage(around: Surroundings, { folder, tree, update, signal }: StageRequest): PreparedTree {
   const { home, env, progress, voice } = around;
   const stoppable = signal === undefined ? {} : { signal };
   const prepared = prepareSnapshot(tree, {
@@ -37,6 +39,7 @@ export function prepareStage(around: Surroundings, { folder, tree, signal }: Sta
       const cap = bundleCap(session.options, session.meta.runtime);
       const { base, report } = await stageTree(session.runtime, prepared, {
         progress,
+        update,
         ...(cap === undefined ? {} : { bundleCapBytes: cap }),
         ...stoppable,
       });

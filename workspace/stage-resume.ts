@@ -26,7 +26,7 @@ export async function resumeTree(run: StageRun, ready: ReadyTree, prepared: Prep
   const { snapshot } = ready.taken;
   const found = await runResume(run, snapshot, { GLUE_HOW: "look" });
   const head = found.need("head");
-  const { how, note } = await choose(snapshot, {
+  const { how, note } = await choose(snapshot, run.options.update ?? true, {
     head,
     tree: found.need("tree"),
     old: found.said("old"),
@@ -83,12 +83,17 @@ interface Found {
   readonly oldTree: string | undefined;
 }
 
-async function choose(snapshot: Snapshot, found: Found): Promise<{ how: How; note: string }> {
+async function choose(snapshot: Snapshot, update: boolean, found: Found): Promise<{ how: How; note: string }> {
   const short = found.head.slice(0, 12);
   const tree = snapshot.base?.tree;
   if (tree === found.tree || tree === found.oldTree) {
     return { how: "keep", note: `Resumed at ${short}; nothing changed here since the earlier session.` };
   }
+  if (!update)
+    return {
+      how: "keep",
+      note: `Resumed at ${short} as it is: what changed here since was not brought in, as asked for.`,
+    };
   if (await descends(snapshot, found.head))
     return { how: "forward", note: `Resumed at ${short} and brought to the tree as it is here.` };
   if (found.old === undefined) {

@@ -17,6 +17,8 @@ export type { StageTarget } from "./stage-script.ts";
 export interface StageOptions {
   /** The largest bundle that is sent in one upload, in bytes; left out where the runtime has no such limit. */
   readonly bundleCapBytes?: number;
+  /** False: a repository that an earlier session left is taken over as it is, without what changed on the host. Default true. */
+  readonly update?: boolean;
   /** Only these ways are tried, for instance in tests; all that fit where it is left out. */
   readonly only?: readonly Strategy[];
   readonly progress?: Progress;

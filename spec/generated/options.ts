@@ -195,4 +195,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "a9550d31a1a9002b";
+export const OPTIONS_FINGERPRINT = "b0ced22647af6460";

@@ -54,6 +54,32 @@ testWithDouble(
 );
 
 testWithDouble(
+  "--no-update resumes a sprite as it is; the next session brings the change here in all the same",
+  async () => {
+    const { glue, repo, git } = setting;
+    // Only what is committed inside can be resumed.
+    const { double } = setting;
+    await double
+      .find("my-box")
+      ?.tool(["sh", "-c", "cd /workspace && git add -A && git commit -qm s4"], { user: "sprite" });
+    await Bun.write(join(repo, "a.txt"), "changed here again\n");
+    const kept = await glue(["run", "--no-update", ...NAMED, "-c", commit("cat a.txt && echo s5 >s5.txt")]);
+    expect([kept.code, kept.stdout]).toEqual([0, "one, changed here\n"]);
+    expect(kept.stderr).toContain("was not brought in");
+    expect(kept.stderr).toContain("1 commit, 1 file changed");
+    const id = await newestSession(setting);
+    const patch = await Bun.file(join(setting.home, "sessions", id, "runtime.mbox")).text();
+    expect(patch.match(/^diff --git .*$/gm)).toEqual(["diff --git a/s5.txt b/s5.txt"]);
+    const brought = await glue(["run", ...NAMED, "-c", "cat a.txt s5.txt"]);
+    expect([brought.code, brought.stdout]).toEqual([0, "changed here again\ns5\n"]);
+    await Bun.write(join(repo, "a.txt"), "one, changed here\n");
+    expect((await glue(["run", ...NAMED, "-c", "cat a.txt; echo s6 >s6.txt"])).stdout).toBe("one, changed here\n");
+    expect(git("status", "--porcelain")).toContain("a.txt");
+  },
+  120_000,
+);
+
+testWithDouble(
   "a resumed sprite with uncommitted changes is refused with what to do, and is left as it is",
   async () => {
     const { glue, double } = setting;
@@ -85,7 +111,7 @@ e.g.:
       { env: { ...process.env, ...double.env }, stdin: "ignore", stdout: "ignore", stderr: "inherit" },
     );
     expect(await commit.exited).toBe(0);
-    expect((await glue(["run", ...NAMED, "--", "cat", "s4.txt"])).stdout).toBe("s4\n");
+    expect((await glue(["run", ...NAMED, "--", "cat", "s6.txt"])).stdout).toBe("s6\n");
   },
   120_000,
 );

@@ -94,7 +94,11 @@ export class SpriteRoot {
     rmSync(`${this.folder}/ready`, { force: true });
     const log = `${this.folder}/init.log`;
     const init = Bun.spawn(
-      ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", join(import.meta.dir, "enter.sh"), this.folder],
+      // It dies with this process, however that ends.
+      [
+        ...["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"],
+        ...["sh", join(import.meta.dir, "enter.sh"), this.folder],
+      ],
       {
         cwd: "/",
         env: { PATH: process.env.PATH ?? "" },

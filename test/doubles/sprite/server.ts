@@ -4,7 +4,7 @@
  * setpriv, sudo and curl. Built from what is publicly known of the service, and held against the official client by
  * test/sprites/official-client.test.ts.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecSocket } from "./exec-session.ts";
@@ -34,8 +34,21 @@ export interface DoubleOptions {
   readonly afterDisconnectMs?: number;
 }
 
+/** In front of the pid of the process whose sprites lie in a folder. */
+const FOLDER = "glue-sprites-";
+
+/** Of doubles whose process was killed: their sprites died with it, their files stay. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
 export function startDouble({ latencyMs = 0, afterDisconnectMs = 10_000 }: DoubleOptions = {}): Double {
-  const folder = mkdtempSync(join(tmpdir(), "glue-sprites-"));
+  removeLeftovers();
+  const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`));
   const token = "double-org/1/token/secret";
   const faults = new Faults();
   const execs: string[] = [];
