@@ -8,8 +8,8 @@ export interface Channel {
   readonly stream: ByteStream;
   /** Returns a promise where too much waits to be read; it resolves when there is room, or nobody reads any more. */
   put(bytes: Uint8Array): Promise<void> | undefined;
-  /** The end, once all that was put is read. */
-  close(): void;
+  /** The end, once all that was put is read; with an error the reader gets that in its place. */
+  close(error?: Error): void;
   /** True once the end is read, or the reader has gone: what is put then is dropped. */
   isDone(): boolean;
 }
@@ -19,6 +19,7 @@ export function createChannel(onDone: () => void): Channel {
   const waiting: Uint8Array[] = [];
   let bytes = 0;
   let closed = false;
+  let failed: Error | undefined;
   let done = false;
   let wakeReader: () => void = () => undefined;
   let wakeFeeder: () => void = () => undefined;
@@ -41,7 +42,8 @@ export function createChannel(onDone: () => void): Channel {
             return controller.enqueue(more.length === 0 ? first : Buffer.concat([first ?? new Uint8Array(), ...more]));
           }
           if (closed) {
-            controller.close();
+            if (failed === undefined) controller.close();
+            else controller.error(failed);
             return finish();
           }
           await new Promise<void>((resolve) => {
@@ -69,7 +71,8 @@ export function createChannel(onDone: () => void): Channel {
         wakeFeeder = resolve;
       });
     },
-    close() {
+    close(error) {
+      if (!closed) failed = error;
       closed = true;
       wakeReader();
     },

@@ -11,12 +11,12 @@ import {
 import type { SpriteCli } from "./cli.ts";
 import { cliError, failureOf } from "./cli-errors.ts";
 import type { CliProcess } from "./cli-process.ts";
+import { type Delivery, deliver, type Origin } from "./deliver.ts";
 import { endCommand, killServiceSession } from "./end-tree.ts";
 import { feedStdin } from "./feed-stdin.ts";
 import { type LiveStream, liveStream } from "./live-stream.ts";
-import { type Count, findOutcome, look, type Outcome, parseCounts, unknown } from "./outcome.ts";
+import { findOutcome, look, type Outcome, parseCounts, unknown } from "./outcome.ts";
 import type { Place } from "./place.ts";
-import { digest, fetchRange, runTool } from "./tool.ts";
 
 export interface CommandFacts {
   readonly id: string;
@@ -33,8 +33,6 @@ export type Beginning = "running" | "cwd" | { readonly notStarted: GlueError };
 const SECOND_WATCHDOG_MS = 1_500;
 /** How long the program may take to end by itself when all has been said. */
 const LINGER_MS = 2_000;
-/** How long a result waits for output that nobody reads. */
-const UNREAD_MS = 1_000;
 /** After so long without a word a running command is looked for: a connection can be dead without having ended. */
 const QUIET_MS = 30_000;
 /** Until the sprite's shell must have said that it started. */
@@ -46,6 +44,8 @@ export class SpriteCommand implements RunningCommand {
   readonly stdout: ByteStream;
   readonly stderr: ByteStream;
   readonly begun: Promise<Beginning>;
+  /** Resolves when it is over and its output delivered: then nothing of it in the sprite is needed any more. */
+  readonly released: Promise<void>;
   readonly #cli: SpriteCli;
   readonly #place: Place;
   readonly #facts: CommandFacts;
@@ -60,6 +60,8 @@ export class SpriteCommand implements RunningCommand {
   #heard = -1;
   #reason: "cancelled" | "timeout" | undefined;
   #ending: Promise<void> | undefined;
+  readonly #released = Promise.withResolvers<void>();
+  #abandoned = false;
 
   constructor(
     cli: SpriteCli,
@@ -83,6 +85,7 @@ export class SpriteCommand implements RunningCommand {
       this.#begun.resolve("ended");
       this.#told.resolve(undefined);
     });
+    this.released = this.#released.promise;
     this.begun = this.#begin();
   }
 
@@ -100,6 +103,7 @@ export class SpriteCommand implements RunningCommand {
 
   /** Lets go of it, whatever becomes of it. */
   abandon(): void {
+    this.#abandoned = true;
     this.#process.kill();
   }
 
@@ -161,6 +165,7 @@ export class SpriteCommand implements RunningCommand {
     const watchdog =
       timeoutMs === undefined ? undefined : setTimeout(() => void this.#end("timeout").catch(() => undefined), lateMs);
     let unfed: unknown;
+    let delivery: Delivery | undefined;
     feedStdin(stdin ?? new Uint8Array(), this.#process, this.#told.promise).catch((error: unknown) => {
       unfed = error;
       onAbort();
@@ -170,7 +175,8 @@ export class SpriteCommand implements RunningCommand {
       const told = await this.#told.promise;
       clearInterval(watch);
       const outcome = told ?? (await findOutcome(this.#cli, this.#place, this.id, this.#onDeath));
-      const lost = await this.#deliver(outcome);
+      delivery = deliver(this.#origin(), { out: this.#out, err: this.#err }, outcome.counts);
+      const lost = await delivery.lost;
       // Cancelled or late, the result comes when nothing of the tree is left.
       await this.#ending;
       if (unfed !== undefined) throw unfed;
@@ -181,10 +187,19 @@ export class SpriteCommand implements RunningCommand {
       clearInterval(watch);
       clearTimeout(watchdog);
       signal?.removeEventListener("abort", onAbort);
-      this.#out.close();
-      this.#err?.close();
-      void this.#letGo();
+      void this.#letGo(delivery);
     }
+  }
+
+  #origin(): Origin {
+    return {
+      cli: this.#cli,
+      place: this.#place,
+      id: this.id,
+      terminal: this.#process.terminal,
+      isGivenUp: () => this.#abandoned,
+      disconnect: () => this.#process.kill(),
+    };
   }
 
   /** Gives the connection up where the command is over, or the sprite gone, and nobody said so. */
@@ -205,65 +220,21 @@ export class SpriteCommand implements RunningCommand {
     this.#told.resolve(undefined);
   }
 
-  async #letGo(): Promise<void> {
+  /** Ends the streams, when all of the output is delivered, and then the connection. */
+  async #letGo(delivery: Delivery | undefined): Promise<void> {
+    await delivery?.over;
+    this.#out.close();
+    this.#err?.close();
+    this.#released.resolve();
     const timer = setTimeout(() => this.#process.kill(), LINGER_MS);
     await this.#process.exited;
     clearTimeout(timer);
-  }
-
-  /** Brings what did not come by itself; true when bytes are missing for good. Does not wait for a reader who does not read. */
-  async #deliver({ counts }: Outcome): Promise<boolean> {
-    const repairs = [this.#repair(this.#out, "out", counts?.out)];
-    if (this.#err !== undefined) repairs.push(this.#repair(this.#err, "err", counts?.err));
-    return (await Promise.all(repairs)).includes(true);
-  }
-
-  async #repair(live: LiveStream, name: "out" | "err", count: Count | undefined): Promise<boolean> {
-    if (this.#process.terminal) return count === undefined && !live.complete;
-    // As long as it is not all read, nothing is known to be missing.
-    if (!(await within(live.over, UNREAD_MS))) {
-      void live.over.then(() => live.close());
-      return false;
-    }
-    if (count === undefined) return !live.complete;
-    if (live.received === count.total) return false;
-    const { received } = live;
-    const file = `${this.#place.spool}/${this.id}.${name}`;
-    if (received > count.kept || !(await this.#beginsWith(file, received, live.digest()))) return true;
-    try {
-      for await (const piece of fetchRange(this.#cli, this.#place, file, received, count.kept)) await live.add(piece);
-    } catch (error) {
-      if (!(error instanceof GlueError)) throw error;
-      // What is missing cannot be had; the result says so.
-      return true;
-    }
-    return count.kept < count.total;
-  }
-
-  /** Whether the copy in the sprite begins with what came: only then what follows there is what is missing here. */
-  async #beginsWith(file: string, bytes: number, sha256: string): Promise<boolean> {
-    if (bytes === 0) return sha256 === digest(new Uint8Array());
-    const argv = ["sh", "-c", 'head -c "$1" "$2" | sha256sum', "glue", String(bytes), file];
-    const { stdout } = await runTool(this.#cli, this.#place, argv);
-    return stdout.toString().startsWith(sha256);
   }
 
   #end(reason: "cancelled" | "timeout"): Promise<void> {
     this.#reason ??= reason;
     this.#ending ??= endCommand(this.#cli, this.#place, this.id, this.#facts.token, this.#facts.graceMs);
     return this.#ending;
-  }
-}
-
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([promise.then(() => true as const), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

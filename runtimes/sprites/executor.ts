@@ -61,12 +61,11 @@ export class SpriteExecutor implements CommandExecutor {
 
   #watch(running: SpriteCommand): void {
     this.#live.add(running);
+    void running.released.then(() => this.#live.delete(running));
     running.wait().then(
-      () => {
-        this.#over.push(running.id);
-        this.#live.delete(running);
-      },
-      () => this.#live.delete(running),
+      // Its files in the sprite may tell what became of a command that nobody knows the end of.
+      () => void running.released.then(() => this.#over.push(running.id)),
+      () => undefined,
     );
   }
 

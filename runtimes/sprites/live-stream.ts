@@ -5,6 +5,10 @@ import { createMarkFinder } from "../common/marks.ts";
 export interface LiveStream {
   readonly stream: ReadableStream<Uint8Array>;
   readonly received: number;
+  /** Everything that was put to the reader: grows only as fast as it is read. */
+  readonly passed: number;
+  /** True while the reader has too much before it, so that nothing more is taken. */
+  readonly full: boolean;
   /** What the program itself said: all of it before the start, and an error line at the end of a stream that has no end mark. */
   readonly said: string;
   /** Resolves when nothing more comes from the program. */
@@ -15,7 +19,8 @@ export interface LiveStream {
   digest(): string;
   /** Adds bytes that did not come by themselves; waits for the reader. */
   add(bytes: Uint8Array): Promise<void>;
-  close(): void;
+  /** The end; with an error, what the reader gets in its place. */
+  close(error?: Error): void;
 }
 
 const SAID_BYTES = 8_192;
@@ -30,6 +35,8 @@ export function liveStream(
   const channel = createChannel(() => undefined);
   const hasher = new Bun.CryptoHasher("sha256");
   let received = 0;
+  let passed = 0;
+  let full = false;
   let said: Buffer = Buffer.alloc(0);
   let state: "before" | "running" | "ended" = "before";
   let held: Uint8Array | undefined;
@@ -60,11 +67,19 @@ export function liveStream(
         : undefined;
     if (held === undefined) waiting.push(bytes);
   };
+  const pass = async (bytes: Uint8Array) => {
+    const room = channel.put(bytes);
+    if (room !== undefined) {
+      full = true;
+      await room;
+      full = false;
+    }
+    passed += bytes.length;
+  };
   const put = async (bytes: Uint8Array) => {
     received += bytes.length;
     hasher.update(bytes);
-    const full = channel.put(bytes);
-    if (full !== undefined) await full;
+    await pass(bytes);
   };
   const over = Promise.withResolvers<void>();
   const pump = async () => {
@@ -94,6 +109,12 @@ export function liveStream(
     get received() {
       return received;
     },
+    get passed() {
+      return passed;
+    },
+    get full() {
+      return full;
+    },
     get said() {
       return said.toString();
     },
@@ -102,10 +123,7 @@ export function liveStream(
     },
     over: over.promise,
     digest: () => hasher.digest("hex"),
-    async add(bytes) {
-      const full = channel.put(bytes);
-      if (full !== undefined) await full;
-    },
-    close: () => channel.close(),
+    add: pass,
+    close: (error) => channel.close(error),
   };
 }

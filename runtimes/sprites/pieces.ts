@@ -1,7 +1,8 @@
 import { type ByteStream, GlueError } from "../contract.ts";
+import { digest } from "./answer.ts";
 import type { SpriteCli } from "./cli.ts";
 import type { Place } from "./place.ts";
-import { digest, runTool } from "./tool.ts";
+import { runTool } from "./tool.ts";
 
 /** Carried by one call; a call that fails costs no more than this. */
 export const UPLOAD_BYTES = 16 * 1024 * 1024;

@@ -1,10 +1,12 @@
 import { fileError, showPath } from "../common/file-errors.ts";
 import { parseListing, parseStat } from "../common/listing.ts";
 import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
+import { startAnswer, type ToolCall } from "./answer.ts";
 import type { SpriteCli } from "./cli.ts";
+import { fetchAnswer } from "./fetch.ts";
 import { cut, putPiece, UPLOAD_BYTES } from "./pieces.ts";
 import { type Place, WORKSPACE } from "./place.ts";
-import { fetchAnswer, runTool, startAnswer, type ToolAnswer, type ToolCall } from "./tool.ts";
+import { runTool, type ToolAnswer } from "./tool.ts";
 
 /** Looks at a folder that changes while it is listed. */
 const LIST_TRIES = 5;

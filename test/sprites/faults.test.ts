@@ -1,5 +1,6 @@
 /** What goes wrong with a service that is far away, one thing at a time. The table in docs/sprites.md says the same in words. */
 import { describe, expect } from "bun:test";
+import { isGlueError } from "../../runtimes/contract.ts";
 import type { Fault } from "../doubles/sprite/faults.ts";
 import { testWithDouble } from "./double.ts";
 import { run, withDouble } from "./open.ts";
@@ -74,6 +75,29 @@ describe("a command", () => {
         expect([ended.exitCode, ended.outcome, ended.outputLost]).toEqual([7, "exited", false]);
         expect(new Bun.CryptoHasher("sha256").update(ended.out).digest("hex")).toBe(ended.err.slice(0, 64));
         expect((await run(session, "cat /tmp/runs")).out.toString()).toBe("ran\n");
+      });
+    });
+  }
+
+  const late: readonly [title: string, spoil: string, bytes: number | "fails"][] = [
+    ["the rest is fetched when it gets there", "true", 3_000_000],
+    ["where the rest is gone, its stream fails rather than ends", "rm ~/.glue-sandbox/spool/*.out", "fails"],
+  ];
+  for (const [title, spoil, bytes] of late) {
+    testWithDouble(`stdout is lost while its reader takes its time: ${title}`, async () => {
+      await withDouble(async ({ double, open }) => {
+        const session = await open();
+        double.faults.add({ act: "lose-stdout", bytes: 524_288, times: 1, on: COMMANDS });
+        const running = await session.executor.run({ script: "head -c 3000000 /dev/zero; exit 4" });
+        // Nobody reads yet: the result comes all the same.
+        expect((await running.wait()).exitCode).toBe(4);
+        await double.sprites()[0]?.tool(["sh", "-c", spoil], { user: "sprite" });
+        const got = await new Response(running.stdout).arrayBuffer().then(
+          ({ byteLength }) => byteLength,
+          (error: unknown) => (isGlueError(error, "transferFailed") ? "fails" : error),
+        );
+        expect(got).toBe(bytes);
+        expect((await run(session, "echo next")).out.toString()).toBe("next\n");
       });
     });
   }
