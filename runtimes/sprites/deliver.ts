@@ -70,7 +70,7 @@ async function whileRead<T>(done: Promise<T>, passed: () => number): Promise<T |
     before = now;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, UNREAD_MS);
+      timer = setTimeout(() => resolve(undefined), UNREAD_MS);
     });
     const known = await Promise.race([done, late]).finally(() => clearTimeout(timer));
     if (known !== undefined) return known;
