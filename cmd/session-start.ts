@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { attachSession } from "../session/attach.ts";
 import { ensureKeeper } from "../session/ensure-keeper.ts";
-import { findSession } from "../session/find.ts";
+import { findAttachable } from "../session/find-attachable.ts";
 import { openSession } from "../session/open.ts";
 import type { Session } from "../session/session.ts";
 import { watchInterrupts } from "../session/signals.ts";
@@ -23,9 +23,10 @@ export const command = defineCommand({
     ...openFlags,
     attach: {
       type: "string",
-      valueHint: "ID",
-      complete: "open-session",
-      description: "Open no new session: check that this one is reached, and print its id",
+      valueHint: "NAME|ID",
+      complete: "session",
+      description:
+        "An open session: check that it is reached, and print its id. A sandbox that a session kept, or that session: open a new session on it",
     },
     env: {
       type: "string",
@@ -43,6 +44,7 @@ export const command = defineCommand({
   },
   examples: [
     { run: "glue session start -r docker", does: "a container that stays until it is closed" },
+    { run: "glue session start -r docker --attach glue-mia1", does: "a container that an earlier session kept" },
     {
       run: 's=$(glue session start -r docker) && glue exec -s "$s" -- npm ci && glue session close "$s"',
       does: "in a script",
@@ -54,15 +56,18 @@ export const command = defineCommand({
       ...(options.timeout === undefined ? {} : { timeoutMs: parseDuration(options.timeout, "--timeout") }),
     };
     await tellLeftBehind(io);
-    if (options.attach !== undefined) return await reach(options.attach, io);
-    const resolved = await resolveSettings(options, io);
+    const attach = options.attach === undefined ? undefined : findAttachable(homeOf(io), options.attach, io.cwd);
+    if (attach?.open !== undefined) return await reach(attach.open, io);
+    const resolved = await resolveSettings({ ...options, runtime: options.runtime ?? attach?.runtime }, io);
+    const mode = options.copy ? "copy" : attach?.mode;
     const interrupts = watchInterrupts((line) => io.err(line));
     try {
       const session = await openSession({
         resolved,
         cwd: resolve(io.cwd, options.cwd ?? "."),
-        ...(options.copy ? { mode: "copy" as const } : {}),
         update: options.update,
+        ...(mode === undefined ? {} : { mode }),
+        ...(attach === undefined ? {} : { attach: attach.sandbox }),
         kind: "open",
         ...(Object.keys(defaults).length === 0 ? {} : { defaults }),
         voice: io,
@@ -85,9 +90,11 @@ export const command = defineCommand({
   },
 });
 
-async function reach(given: string, io: Io): Promise<number> {
+const homeOf = (io: Io) => surroundingsOf({ voice: io, progress: io.progress, env: io.env }).home;
+
+async function reach(id: string, io: Io): Promise<number> {
   const around = surroundingsOf({ voice: io, progress: io.progress, env: io.env });
-  const session = await attachSession(around, { id: findSession(around.home, given, io.cwd), cwd: io.cwd });
+  const session = await attachSession(around, { id, cwd: io.cwd });
   await ensureKeeper(session);
   await session.detach();
   tell(session, io);

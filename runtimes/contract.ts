@@ -17,6 +17,8 @@ export interface Runtime {
   readonly id: RuntimeId;
   /** True where a sandbox is nothing but processes of this machine: after a loss of power there is none left to be found. */
   readonly endsWithMachine?: boolean;
+  /** True where `open` can take over a sandbox that is there already (`OpenContext.attach`). */
+  readonly takesOver?: boolean;
   /** The name and labels `open` will use, from the context alone and without I/O, so that they can be recorded before the call. */
   plan(options: Options, context: OpenContext): SandboxHandle;
   /** Creates the sandbox and waits until it runs commands. On failure or abort nothing of it stays behind. */
@@ -44,6 +46,11 @@ export interface OpenContext {
    * Left out: nothing is.
    */
   readonly isOver?: (owner: Owner, sessionId: string) => boolean;
+  /**
+   * The name or id of a sandbox that an earlier session kept: it is taken over, and none is created. A failure leaves it as it was. `sandboxBusy`
+   * while another session that is not proven to be over uses it.
+   */
+  readonly attach?: string;
   readonly signal?: AbortSignal;
   readonly progress: Progress;
 }

@@ -46,7 +46,7 @@ export async function closeLocked(
     const problem = await bringBack(session, occasion);
     if (problem !== undefined) return { ...closedReport(session.meta), problem };
   }
-  const kept = keepsSandbox(session.meta.runtime, session.options);
+  const kept = keepsSandbox(session.meta, session.options);
   try {
     await (kept ? leave(session) : session.runtime.close());
   } catch (error) {
@@ -64,7 +64,7 @@ export async function closeLocked(
 }
 
 /** Lets go of a sandbox that outlives its session. */
-async function leave({ runtime }: LiveSession): Promise<void> {
+export async function leave({ runtime }: Pick<LiveSession, "runtime">): Promise<void> {
   await (runtime.leave === undefined ? runtime.detach() : runtime.leave());
 }
 

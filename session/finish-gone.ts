@@ -4,6 +4,7 @@ import { GlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import type { SessionMeta } from "./meta.ts";
 import { logState, recordState } from "./record.ts";
+import { keepsSandbox } from "./runtime-options.ts";
 import type { Surroundings } from "./session.ts";
 import type { SessionFolder } from "./store.ts";
 
@@ -32,8 +33,13 @@ export async function finishGone(
       },
     );
   }
-  await runtime.release(meta.handle, options);
-  const next = recordState(around, folder, meta, safe ? "closed" : "lost", { note: gone.message });
+  const kept = keepsSandbox(meta, options);
+  // It does not run; one that is to stay is as it should be.
+  if (!kept) await runtime.release(meta.handle, options);
+  const next = recordState(around, folder, meta, safe ? "closed" : "lost", {
+    note: gone.message,
+    ...(kept ? { kept } : {}),
+  });
   logState(around, folder, next);
   return next;
 }
@@ -53,12 +59,18 @@ export async function finishUnopened(
 ): Promise<SessionMeta> {
   const runtime = await loadRuntime(meta.runtime);
   const options = await resolveReferences(meta.options, around.env);
+  // Nothing was made, and what was there stays.
+  if (meta.attached === true) return finished(around, folder, meta);
   await runtime.release(meta.handle, options);
   const waitMs = LOST_CREATE_MS - Math.max(0, around.now() - Date.parse(meta.stateAt));
   if (meta.handle.id === undefined && runtime.endsWithMachine !== true && waitMs > 0) {
     await Bun.sleep(waitMs);
     await runtime.release(meta.handle, options);
   }
+  return finished(around, folder, meta);
+}
+
+function finished(around: Surroundings, folder: SessionFolder, meta: SessionMeta): SessionMeta {
   const next = recordState(around, folder, meta, "failed", { note: "its opening was cut short" });
   logState(around, folder, next);
   return next;

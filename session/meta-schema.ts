@@ -67,7 +67,9 @@ const metaSchema = v.looseObject({
   handle: handleSchema,
   /** When the service will end the sandbox by itself, where it says so. */
   deadline: v.exactOptional(time),
-  /** True where the options said to keep the sandbox at close. */
+  /** True where the session took over a sandbox that was there before it, which it therefore leaves. */
+  attached: v.exactOptional(v.boolean()),
+  /** True where the sandbox was kept at close. */
   kept: v.exactOptional(v.boolean()),
   capture: v.exactOptional(capture),
   /** How the tree was brought in, in the words of the stage. */

@@ -4,6 +4,7 @@ import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { toReferences } from "../spec/references.ts";
 import type { Resolved } from "../spec/resolve.ts";
+import { leave } from "./close.ts";
 import { hostTree } from "./host-tree.ts";
 import { isSessionOver } from "./is-over.ts";
 import { liveSession } from "./live-session.ts";
@@ -28,6 +29,8 @@ export interface OpenRequest extends Caller {
   readonly update?: boolean;
   /** `process`: ends with this process. `open`: outlives it. */
   readonly kind: Owner["kind"];
+  /** The name or id of a sandbox that an earlier session kept, to be taken over in place of a new one. */
+  readonly attach?: string;
   /** What every command of the session gets unless it says otherwise. */
   readonly defaults?: NonNullable<SessionMeta["defaults"]>;
   /** Called with the id as soon as the session is on record, before anything is created. */
@@ -55,7 +58,8 @@ export async function openSession(request: OpenRequest): Promise<Session> {
   const around = surroundingsOf(request);
   const { options } = request.resolved;
   // A runtime that is not part of this version must not leave the folder of a session that never was.
-  await loadRuntime(options.runtime);
+  const runtime = await loadRuntime(options.runtime);
+  if (request.attach !== undefined && runtime.takesOver !== true) throw cannotTakeOver(options.runtime);
   const folder = makeSessionFolder(around.home, around.now());
   const lock = await takeLock({ path: folder.lock, doing: "opening the session", facts: around.facts, waitMs: 0 });
   try {
@@ -67,6 +71,7 @@ export async function openSession(request: OpenRequest): Promise<Session> {
       sessionDir: folder.path,
       progress: around.progress,
       isOver: (owner, id) => isSessionOver(around, owner, id),
+      ...(request.attach === undefined ? {} : { attach: request.attach }),
       ...(signal === undefined ? {} : { signal }),
     };
     return await openOrFallBack({ request, around, folder, context, options });
@@ -86,7 +91,8 @@ async function openOrFallBack(attempt: Attempt): Promise<Session> {
   try {
     return await openOn(wanted, attempt);
   } catch (error) {
-    const fallback = isGlueError(error, "runtimeNotListening") ? fallbackOf(wanted, options) : undefined;
+    const mayFallBack = isGlueError(error, "runtimeNotListening") && attempt.context.attach === undefined;
+    const fallback = mayFallBack ? fallbackOf(wanted, options) : undefined;
     if (fallback === undefined || !(error instanceof GlueError)) throw error;
     around.voice.warn(
       `${error.message} NOT in ${wanted}: this runs on the ${fallback}, because ${wanted}.fallback_to_${fallback} is true.`,
@@ -147,7 +153,14 @@ function intentOf({ request, around, context, options }: Attempt, handle: Sessio
     options: storedOptions(request.resolved),
     ...(request.defaults === undefined ? {} : { defaults: request.defaults }),
     handle,
+    ...(context.attach === undefined ? {} : { attached: true }),
   };
+}
+
+function cannotTakeOver(runtime: RuntimeId): GlueError {
+  return new GlueError("notSupported", `The runtime ${runtime} keeps no sandbox that a session could be attached to.`, {
+    hint: "Give the id of an open session, or -r with the runtime of the sandbox.",
+  });
 }
 
 function storedOptions(resolved: Resolved): SessionMeta["options"] {
@@ -180,7 +193,7 @@ async function giveUp(
 ): Promise<void> {
   const note = error instanceof Error ? error.message : String(error);
   try {
-    if (opened !== undefined) await opened.close();
+    if (opened !== undefined) await (meta.attached === true ? leave({ runtime: opened }) : opened.close());
     const unsure = opened === undefined && (!(error instanceof GlueError) || MAY_HAVE_CREATED.has(error.code));
     recordState(around, folder, meta, unsure ? meta.state : "failed", { note });
   } catch (second) {

@@ -18,6 +18,7 @@ export async function pruneUnrecorded(
   const { handle, owner } = sandbox;
   const item = { session: sandbox.sessionId, runtime: handle.runtime, sandbox: handle.id ?? handle.name };
   if (owner === undefined) return { ...item, outcome: "unknown", why: "its labels are not whole" };
+  if (handle.data.kept === "true") return { ...item, outcome: "unknown", why: "its session was to keep it" };
   if (owner.kind === "open")
     return { ...item, outcome: "unknown", why: "the record of its open session is not in this home" };
   const { state, why } = isAlive(owner, around.facts);

@@ -62,12 +62,21 @@ export async function prune(around: Surroundings, request: PruneRequest): Promis
     }
   }
   const items: PruneItem[] = [];
+  // A sandbox that was taken over still bears the labels of the session that it was made for.
+  const held = new Set<string>();
   for (const id of sessionIds(around.home)) {
-    const { item, recorded } = await pruneRecord(around, request, sessionFolder(around.home, id), owned.get(id) ?? []);
+    const { item, recorded, holds } = await pruneRecord(
+      around,
+      request,
+      sessionFolder(around.home, id),
+      owned.get(id) ?? [],
+    );
     if (item !== undefined) items.push(item);
     if (recorded) owned.delete(id);
+    if (holds !== undefined) held.add(holds);
   }
-  for (const sandbox of [...owned.values()].flat()) items.push(await pruneUnrecorded(around, request, sandbox));
+  const unheld = [...owned.values()].flat().filter(({ handle }) => handle.id === undefined || !held.has(handle.id));
+  for (const sandbox of unheld) items.push(await pruneUnrecorded(around, request, sandbox));
   return { items, unasked };
 }
 
@@ -89,6 +98,8 @@ interface Judged {
   readonly item?: PruneItem;
   /** False where the labels of its sandboxes are all there is to go by. */
   readonly recorded: boolean;
+  /** The id of a sandbox that the session took over. */
+  readonly holds?: string;
 }
 
 async function pruneRecord(
@@ -110,8 +121,20 @@ async function pruneRecord(
     }
     return { recorded: false };
   }
-  if (request.runtime !== undefined && meta.runtime !== request.runtime) return { recorded: true };
-  const [sandbox] = sandboxes;
+  const holds = meta.attached === true && meta.handle.id !== undefined ? { holds: meta.handle.id } : {};
+  if (request.runtime !== undefined && meta.runtime !== request.runtime) return { ...holds, recorded: true };
+  const item = await pruneRead(around, request, folder, meta, sandboxes[0]);
+  return { ...holds, ...(item === undefined ? {} : { item }), recorded: true };
+}
+
+/** What becomes of a session with a record in working order; undefined where there is nothing to say of it. */
+async function pruneRead(
+  around: Surroundings,
+  request: PruneRequest,
+  folder: SessionFolder,
+  meta: SessionMeta,
+  sandbox: OwnedSandbox | undefined,
+): Promise<PruneItem | undefined> {
   const base = {
     session: folder.id,
     runtime: meta.runtime,
@@ -120,7 +143,7 @@ async function pruneRecord(
   const leftover = isFinal(meta.state) && sandbox !== undefined && meta.kept !== true;
   if (isFinal(meta.state) && !leftover) {
     tidyEntry(around.home, folder.id, meta);
-    return { recorded: true };
+    return undefined;
   }
   if (request.olderThanMs !== undefined) await lookAtItsJobs(around, folder, meta);
   const { verdict, why } = leftover
@@ -129,10 +152,9 @@ async function pruneRecord(
   if (verdict !== "orphan") {
     // Nobody but the user can know; on the same machine it is theirs to say.
     const say = verdict === "unknown" && meta.owner.host === around.facts.host;
-    const told = say ? `${why}; glue session close ${folder.id} ends it` : why;
-    return { item: { ...base, outcome: verdict, why: told }, recorded: true };
+    return { ...base, outcome: verdict, why: say ? `${why}; glue session close ${folder.id} ends it` : why };
   }
-  if (request.dryRun) return { item: { ...base, outcome: "would-release", why }, recorded: true };
+  if (request.dryRun) return { ...base, outcome: "would-release", why };
   const released = await releaseOrphan(around, folder, { olderThanMs: request.olderThanMs, sandbox });
-  return { item: { ...base, ...released, why: released.why || why }, recorded: true };
+  return { ...base, ...released, why: released.why || why };
 }

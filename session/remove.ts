@@ -2,6 +2,8 @@ import { statSync } from "node:fs";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
+import { attachTo } from "./attach.ts";
+import { leave } from "./close.ts";
 import { healLocked } from "./heal.ts";
 import { takeLock } from "./lock.ts";
 import { holdsUnlandedChange, isFinal, type SessionMeta } from "./meta.ts";
@@ -23,7 +25,7 @@ export async function removeSession(around: Surroundings, id: string, force: boo
     if (meta !== undefined) {
       refuseIfOwned(around, meta);
       if (!force) refuse(meta);
-      if (!isFinal(meta.state)) await releaseUnsaved(around, meta);
+      if (!isFinal(meta.state)) await releaseUnsaved(around, folder, meta);
     }
     removeFolder(around.home, folder);
   } finally {
@@ -54,7 +56,16 @@ function refuse(meta: SessionMeta): void {
   }
 }
 
-async function releaseUnsaved(around: Surroundings, meta: SessionMeta): Promise<void> {
-  const runtime = await loadRuntime(meta.runtime);
-  await runtime.release(meta.handle, await resolveReferences(meta.options, around.env));
+/** A sandbox that was there before the session is left; every other goes. */
+async function releaseUnsaved(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<void> {
+  const options = await resolveReferences(meta.options, around.env);
+  if (meta.attached !== true) return await (await loadRuntime(meta.runtime)).release(meta.handle, options);
+  try {
+    const { runtime } = await attachTo(around, folder, meta);
+    await runtime.killAll();
+    await leave({ runtime });
+  } catch (error) {
+    // In a sandbox that is gone nothing runs.
+    if (!isGlueError(error, "sandboxGone")) throw error;
+  }
 }

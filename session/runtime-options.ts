@@ -1,5 +1,6 @@
 import { RUNTIME_IDS, RUNTIMES, type RuntimeId } from "../spec/generated/capabilities.ts";
 import type { OptionKey, Options } from "../spec/generated/options.ts";
+import type { SessionMeta } from "./meta.ts";
 
 /** The runtime that stands in for one where nothing listens: the option `<runtime>.fallback_to_<other>` allows it. */
 export function fallbackOf(runtime: RuntimeId, options: Options): RuntimeId | undefined {
@@ -16,7 +17,10 @@ export function modeOf(runtime: RuntimeId, options: Options): "direct" | "copy" 
   return reaches === "no" ? "copy" : "direct";
 }
 
-/** Whether the option `<runtime>.delete_on_close` says that the sandbox outlives its session. */
-export function keepsSandbox(runtime: RuntimeId, options: Options): boolean {
-  return options[`${runtime}.delete_on_close` as OptionKey] === false;
+/** Whether the sandbox outlives its session: the option `<runtime>.delete_on_close` says so, or it was there before the session. */
+export function keepsSandbox(
+  { runtime, attached }: Pick<SessionMeta, "runtime" | "attached">,
+  options: Options,
+): boolean {
+  return attached === true || options[`${runtime}.delete_on_close` as OptionKey] === false;
 }

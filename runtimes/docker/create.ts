@@ -49,6 +49,7 @@ export function containerSpec(
       mode,
       owner,
       treeMounted.map((mount) => mount.target),
+      !options["docker.delete_on_close"],
     ),
     ...(user === undefined ? {} : { User: user }),
     Healthcheck: { Test: ["NONE"] },

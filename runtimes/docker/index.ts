@@ -16,6 +16,7 @@ export function createRuntime(env: Env = process.env, machine?: Machine): Runtim
 
 class DockerRuntime implements Runtime {
   readonly id = "docker";
+  readonly takesOver = true;
   readonly #env: Env;
   readonly #machine: Machine | undefined;
 
@@ -25,12 +26,16 @@ class DockerRuntime implements Runtime {
   }
 
   /** Without the engine: which one it is may stand in a file. What the environment says is kept, since another process has its own. */
-  plan(_options: Options, { sessionId }: OpenContext): SandboxHandle {
+  plan(_options: Options, { sessionId, attach }: OpenContext): SandboxHandle {
     const engine = this.#env.DOCKER_HOST;
-    return { runtime: "docker", name: containerName(sessionId), data: engine ? { engine } : {} };
+    return { runtime: "docker", name: attach ?? containerName(sessionId), data: engine ? { engine } : {} };
   }
 
   async open(options: Options, context: OpenContext): Promise<RuntimeSession> {
+    if (context.attach !== undefined) {
+      const { takeOver } = await import("./take-over.ts");
+      return await takeOver(options, context, context.attach, this.#env);
+    }
     const { openSession } = await import("./open.ts");
     return await openSession(options, context, this.#env, this.#machine);
   }

@@ -7,6 +7,8 @@ export const MARK_LABEL = `${PREFIX}format`;
 const FORMAT = "1";
 const SESSION = `${PREFIX}session`;
 const MODE = `${PREFIX}mode`;
+/** Set where the container is to outlive its session. */
+const KEPT = `${PREFIX}kept`;
 /** Container paths of the user's tree and of its git directories outside it, as JSON; direct mode only. */
 const TREE = `${PREFIX}tree`;
 const OWNER = {
@@ -21,6 +23,8 @@ export interface Labeled {
   readonly sessionId: string;
   /** Undefined where they do not say: then nothing of a host's folder is known to be in it. */
   readonly mode: "direct" | "copy" | undefined;
+  /** True where it is to outlive its session. */
+  readonly kept: boolean;
   /** Container paths of the user's tree and of its git directories outside it. */
   readonly treeFolders: readonly string[];
   /** Undefined when one of its labels is missing or not understood: then nothing is proven. */
@@ -32,8 +36,10 @@ export function labelsOf(
   mode: "direct" | "copy",
   owner: Owner,
   treeFolders: readonly string[],
+  kept = false,
 ): Record<string, string> {
   return {
+    ...(kept ? { [KEPT]: "true" } : {}),
     ...(mode === "direct" ? { [TREE]: JSON.stringify(treeFolders) } : {}),
     [MARK_LABEL]: FORMAT,
     [SESSION]: sessionId,
@@ -54,6 +60,7 @@ export function readLabels(labels: Readonly<Record<string, string>> | null | und
   const mode = labels[MODE];
   return {
     sessionId,
+    kept: labels[KEPT] === "true",
     mode: mode === "direct" || mode === "copy" ? mode : undefined,
     treeFolders: pathsIn(labels[TREE]),
     owner: format === FORMAT ? ownerOf(labels) : undefined,

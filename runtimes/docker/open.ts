@@ -56,6 +56,7 @@ export async function openSession(
       container,
       name,
       sessionId,
+      labeled: sessionId,
       mode,
       sh: inside.sh,
       main: inside.main,
@@ -71,7 +72,8 @@ export async function openSession(
   }
 }
 
-async function contact(
+/** Asks the engine what it is; what answers otherwise is none. */
+export async function contact(
   engine: Parameters<typeof DockerApi.contact>[0],
   signal: AbortSignal | undefined,
 ): Promise<DockerApi> {
@@ -167,7 +169,8 @@ async function create(api: DockerApi, name: string, context: OpenContext, spec: 
   }
 }
 
-function stopIfAborted(signal: AbortSignal | undefined): void {
+/** Throws `cancelled` once the opening was interrupted. */
+export function stopIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted)
     throw new GlueError("cancelled", "Interrupted while the container was made.", { cause: signal.reason });
 }

@@ -8,6 +8,8 @@ export interface Place {
   readonly container: string;
   readonly name: string;
   readonly sessionId: string;
+  /** The session that its labels name: the one it was made for, where another has taken it over. */
+  readonly labeled: string;
   readonly mode: "direct" | "copy";
   readonly sh: string;
   /** The process in the container that keeps it up; 1 where there is no init. */
@@ -46,6 +48,7 @@ export function placeData(place: Place, endpoint: Endpoint, apiVersion: string):
     ...endpointData(endpoint),
     api: apiVersion,
     session: place.sessionId,
+    ...(place.labeled === place.sessionId ? {} : { labeled: place.labeled }),
     mode: place.mode,
     sh: place.sh,
     main: String(place.main),
@@ -56,11 +59,27 @@ export function placeData(place: Place, endpoint: Endpoint, apiVersion: string):
 
 /** Throws `sessionDamaged` where the handle lacks what an open session's has. */
 export function placeFrom({ id, name, data }: SandboxHandle): Place {
-  const { session, mode, sh, main = "1", home, owned } = data;
-  if (id === undefined || session === undefined || sh === undefined || (mode !== "direct" && mode !== "copy")) {
+  const { session, labeled = session, mode, sh, main = "1", home, owned } = data;
+  if (
+    id === undefined ||
+    session === undefined ||
+    labeled === undefined ||
+    sh === undefined ||
+    (mode !== "direct" && mode !== "copy")
+  ) {
     throw new GlueError("sessionDamaged", `The record of the container ${name} is not whole.`, {
       hint: `It was never open, or something changed the record. glue prune finds ${containerName(session ?? "…")} by its labels.`,
     });
   }
-  return { container: id, name, sessionId: session, mode, sh, main: Number(main), home, owned: owned === "true" };
+  return {
+    container: id,
+    name,
+    sessionId: session,
+    labeled,
+    mode,
+    sh,
+    main: Number(main),
+    home,
+    owned: owned === "true",
+  };
 }

@@ -22,7 +22,11 @@ export async function listOwned(env: Env): Promise<OwnedSandbox[]> {
           runtime: "docker",
           id: Id,
           name,
-          data: { ...endpointData(endpoint), ...(labels.mode === undefined ? {} : { mode: labels.mode }) },
+          data: {
+            ...endpointData(endpoint),
+            ...(labels.mode === undefined ? {} : { mode: labels.mode }),
+            ...(labels.kept ? { kept: "true" } : {}),
+          },
         },
         sessionId: labels.sessionId,
         owner: labels.owner,

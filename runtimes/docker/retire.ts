@@ -16,17 +16,19 @@ export interface RetireOptions {
   readonly sessionId?: string | undefined;
   /** False where it is known that the container's user owns the tree anyway. */
   readonly handBack?: boolean;
+  /** Leaves it there, stopped. */
+  readonly keep?: boolean;
 }
 
 /**
  * Ends a container for good. In direct mode every process ends first and its files in the user's tree go to the tree's owner; then it is
- * removed. Gone already is done. Throws for a container that is not glue's, for one that cannot be removed (it is then stopped), and, after
+ * removed, or with `keep` stopped. Gone already is done. Throws for a container that is not glue's, for one that cannot be removed (it is then stopped), and, after
  * the removal, where files could not be given back.
  */
 export async function retire(
   api: DockerApi,
   idOrName: string,
-  { sessionId, handBack = true }: RetireOptions = {},
+  { sessionId, handBack = true, keep = false }: RetireOptions = {},
 ): Promise<void> {
   let state: ContainerState;
   try {
@@ -46,9 +48,11 @@ export async function retire(
       if (!(await isGoing(api, state.Id))) left = error;
     }
   }
-  await remove(api, state.Id);
-  if (left !== undefined)
-    throw asGlueError(left, "The container is gone, but what it made in your tree may not belong to you");
+  await (keep ? stop(api, state.Id) : remove(api, state.Id));
+  if (left !== undefined) {
+    const how = keep ? "stopped" : "gone";
+    throw asGlueError(left, `The container is ${how}, but what it made in your tree may not belong to you`);
+  }
 }
 
 /**
@@ -116,6 +120,15 @@ function isTreeGone(error: unknown, { Mounts }: ContainerState, [tree]: readonly
   const source = Mounts.find((mount) => mount.Destination === tree)?.Source;
   if (!source || !(error instanceof EngineError)) return false;
   return error.message.trimEnd().endsWith(`bind source path does not exist: ${source}`);
+}
+
+async function stop(api: DockerApi, id: string): Promise<void> {
+  try {
+    // Everything of the session has ended; what keeps the container up needs no time for it.
+    await api.stopContainer(id, 0);
+  } catch (error) {
+    if (!isMissing(error)) throw asGlueError(error, `The container ${id.slice(0, 12)} could not be stopped`);
+  }
 }
 
 async function remove(api: DockerApi, id: string): Promise<void> {

@@ -73,17 +73,29 @@ export class DockerSession implements RuntimeSession {
     this.executor.abandonAll();
   }
 
+  /** The container stays, stopped: its files wait for whoever takes it over. */
+  async leave(): Promise<void> {
+    const { setFree } = await import("./take-over.ts");
+    try {
+      await setFree(this.#api, this.#place.container);
+    } catch (error) {
+      // One that has died is left as well: whoever takes it over goes by the record of its session.
+      if (!(error instanceof GlueError && error.code === "sandboxGone")) throw error;
+    }
+    await this.#retire(true);
+  }
+
   close(): Promise<void> {
-    this.#closing ??= this.#retire();
+    this.#closing ??= this.#retire(false);
     return this.#closing;
   }
 
-  async #retire(): Promise<void> {
+  async #retire(keep: boolean): Promise<void> {
     this.#watch?.stop();
     const { retire } = await import("./retire.ts");
-    const { container, sessionId, owned } = this.#place;
+    const { container, labeled, owned } = this.#place;
     // While a connection is not read to its end, the engine takes 20 s to believe that its container is dead.
     this.executor.abandonAll();
-    await retire(this.#api, container, { sessionId, handBack: !owned });
+    await retire(this.#api, container, { sessionId: labeled, handBack: !owned, keep });
   }
 }

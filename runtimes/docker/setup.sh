@@ -1,10 +1,10 @@
 # Prepares a new container, as root, and says on stdout what it found. Stdin is the launcher.
-# $1 the mode, direct or copy; $2 the user that commands run as, as docker.user has it, or empty; $3 the shell for scripts;
+# $1 the mode, direct or copy, with -resumed for a container that an earlier session left; $2 the user that commands run as, as docker.user has it, or empty; $3 the shell for scripts;
 # $4 glue's own folder; $5 a file with a word in it that shows whose files these are, or empty; then the container paths of what is
 # mounted from the host, the tree first.
 # Only what a shell has built in is used before it is known that the rest is there.
 
-mode=$1 user=$2 shell=$3 own=$4 token_file=$5
+mode=${1%-resumed} resumed=${1#"${1%-resumed}"} user=$2 shell=$3 own=$4 token_file=$5
 shift 5
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
@@ -96,17 +96,17 @@ mkdir -p -m 755 "$own" "$own/home"
 mkdir -p -m 700 "$own/spool"
 cat >"$own/launch.sh"
 echo "$uid $gid $main" >"$own/facts"
-if [ "$mode" = direct ] && [ "$owner" != "$uid" ]; then
+if [ "$mode" = direct ] && [ "$owner" != "$uid" ] && [ -z "$resumed" ]; then
   # git refuses to work in a repository of somebody else, which the user's is to the user in here. This file is the container's own.
   printf '[safe]\n\tdirectory = *\n' >>/etc/gitconfig
 fi
-if [ "$mode" = copy ]; then
+if [ "$mode" = copy ] && [ -z "$resumed" ]; then
   # What an image keeps there would be taken for a part of the tree; a mount would have hidden it as well.
   rm -rf /workspace 2>/dev/null || [ -d /workspace ]
   mkdir -p -m 755 /workspace
 fi
 if [ "$uid" != 0 ] || [ "$gid" != 0 ]; then
   chown "$uid:$gid" "$own" "$own/home" "$own/spool"
-  [ "$mode" != copy ] || chown "$uid:$gid" /workspace
+  [ "$mode$resumed" != copy ] || chown "$uid:$gid" /workspace
 fi
 echo 'ready'

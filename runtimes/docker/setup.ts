@@ -22,6 +22,8 @@ export interface Inside {
 
 export interface SetupRequest {
   readonly mode: "direct" | "copy";
+  /** True for a container that an earlier session left: its workspace stays as it is. */
+  readonly resumed?: boolean;
   readonly image: string;
   /** As the container has it, "" being root. */
   readonly user: string;
@@ -35,9 +37,9 @@ export interface SetupRequest {
  * on. Throws `sandboxUnusable` when the image lacks what a sandbox needs, `mountMismatch` when a mount is not the folder it should be.
  */
 export async function setUp(api: DockerApi, container: string, request: SetupRequest): Promise<Inside> {
-  const { mode, image, user, shell, mounts, proof } = request;
+  const { mode, resumed = false, image, user, shell, mounts, proof } = request;
   const targets = [...mounts.tree, ...mounts.others].map((mount) => mount.target);
-  const words = [mode, user, shell, PRIVATE, proof.tokenFile ?? "", ...targets];
+  const words = [resumed ? `${mode}-resumed` : mode, user, shell, PRIVATE, proof.tokenFile ?? "", ...targets];
   const { code, stdout, stderr } = await prepare(api, container, image, words);
   const said = readAnswer(stdout.toString());
   if (said.lacks.length > 0) throw unusable(image, `it has no ${said.lacks.join(", no ")}`);

@@ -220,6 +220,18 @@ export const CONFIG_SCHEMA: object = {
             }
           ]
         },
+        "delete_on_close": {
+          "description": "Removes the container when the session closes; `false` leaves it stopped, for `glue session start --attach NAME`.",
+          "default": true,
+          "anyOf": [
+            {
+              "type": "boolean"
+            },
+            {
+              "$ref": "#/$defs/fromEnvironment"
+            }
+          ]
+        },
         "user": {
           "description": "The user that commands run as, `name`, `uid` or `uid:gid`; `host` is your own uid and gid. Unset: the image's user.",
           "anyOf": [

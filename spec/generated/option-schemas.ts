@@ -19,6 +19,7 @@ export const OPTION_SCHEMAS: Readonly<Record<OptionKey, v.GenericSchema>> = {
   "docker.mounts": v.array(v.pipe(v.string(), v.nonEmpty())),
   "docker.allow_dangerous_mounts": v.boolean(),
   "docker.workspace": v.picklist(["mount","copy"]),
+  "docker.delete_on_close": v.boolean(),
   "docker.user": v.pipe(v.string(), v.nonEmpty()),
   "docker.network": v.pipe(v.string(), v.nonEmpty()),
   "docker.cpus": v.pipe(v.number(), v.finite(), v.minValue(0.01)),

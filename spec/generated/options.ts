@@ -32,6 +32,8 @@ export interface Options {
   readonly "docker.allow_dangerous_mounts": boolean;
   /** `mount` works on your files directly, `copy` on a copy whose change comes back as a patch. Default: "mount". */
   readonly "docker.workspace": "mount" | "copy";
+  /** Removes the container when the session closes; `false` leaves it stopped, for `glue session start --attach NAME`. Default: true. */
+  readonly "docker.delete_on_close": boolean;
   /** The user that commands run as, `name`, `uid` or `uid:gid`; `host` is your own uid and gid. Unset: the image's user. */
   readonly "docker.user": string | undefined;
   /** The network of the container; the text `none` cuts it off. Unset: the engine's default network. */
@@ -154,6 +156,7 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"docker.mounts","group":"docker","env":["GLUE_DOCKER_MOUNTS"],"default":[],"required":false,"separator":";","sentence":"More folders to mount, each `/host[:/container][:ro|rw]`; `~` is allowed, without a container path the same path is used, without a mode `rw`.","type":"list","secret":false},
   {"key":"docker.allow_dangerous_mounts","group":"docker","env":["GLUE_DOCKER_ALLOW_DANGEROUS_MOUNTS"],"default":false,"required":false,"sentence":"Allows `/` and the home folder itself as a mount.","type":"boolean","secret":false},
   {"key":"docker.workspace","group":"docker","env":["GLUE_DOCKER_WORKSPACE"],"values":["mount","copy"],"default":"mount","required":false,"sentence":"`mount` works on your files directly, `copy` on a copy whose change comes back as a patch.","type":"enum","secret":false},
+  {"key":"docker.delete_on_close","group":"docker","env":["GLUE_DOCKER_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Removes the container when the session closes; `false` leaves it stopped, for `glue session start --attach NAME`.","type":"boolean","secret":false},
   {"key":"docker.user","group":"docker","env":["GLUE_DOCKER_USER"],"required":false,"sentence":"The user that commands run as, `name`, `uid` or `uid:gid`; `host` is your own uid and gid.","type":"string","secret":false,"unsetMeans":"the image's user"},
   {"key":"docker.network","group":"docker","env":["GLUE_DOCKER_NETWORK"],"required":false,"sentence":"The network of the container; the text `none` cuts it off.","type":"string","secret":false,"unsetMeans":"the engine's default network"},
   {"key":"docker.cpus","group":"docker","env":["GLUE_DOCKER_CPUS"],"required":false,"min":0.01,"sentence":"How many CPUs the container may use; fractions are allowed.","type":"number","secret":false,"unsetMeans":"no limit"},
@@ -195,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "b0ced22647af6460";
+export const OPTIONS_FINGERPRINT = "c3eb727152c5c322";

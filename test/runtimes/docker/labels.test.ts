@@ -9,9 +9,11 @@ test("what is written is read again", () => {
   expect(readLabels(labels)).toEqual({
     sessionId: "s1",
     mode: "direct",
+    kept: false,
     owner,
     treeFolders: ["/workspace", "/repo/.git"],
   });
+  expect(readLabels(labelsOf("s1", "copy", owner, [], true))).toMatchObject({ kept: true });
 });
 
 test("every label has glue's own prefix", () => {
