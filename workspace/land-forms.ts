@@ -252,7 +252,12 @@ export class TreeForms {
   async #present(ids: readonly string[]): Promise<Set<string>> {
     if (ids.length === 0) return new Set();
     const stdin = ids.map((id) => `${id}\n`).join("");
-    const listed = await gitText(["cat-file", "--batch-check=%(objectname)"], { ...this.#place.target, stdin });
+    // Asked of a git directory without a promisor: the target's own would want to fetch what a partial clone lacks.
+    const options: GitOptions = {
+      ...this.#place.store.options,
+      env: { GIT_OBJECT_DIRECTORY: this.#place.targetObjects },
+    };
+    const listed = await gitText(["cat-file", "--batch-check=%(objectname)"], { ...options, stdin });
     return new Set(listed.split("\n"));
   }
 

@@ -149,6 +149,7 @@ async function findTarget(request: LandRequest): Promise<GitOptions> {
     return { gitDir: await gitText(["rev-parse", "--absolute-git-dir"], asUser), userConfig: true };
   } catch (cause) {
     if (!isGlueError(cause, "gitFailed")) throw cause;
+    if (/dubious ownership|safe\.directory/.test(cause.message)) throw notTrusted(request.target, cause);
     if (!cause.message.includes("not a git repository")) throw cause;
     throw new GlueError(
       "landRefused",
@@ -162,6 +163,18 @@ async function findTarget(request: LandRequest): Promise<GitOptions> {
       },
     );
   }
+}
+
+/** git obeys no repository of somebody else unless it is told to: its configuration could run programs. */
+function notTrusted(target: string, cause: GlueError): GlueError {
+  return new GlueError(
+    "landRefused",
+    `The repository at ${target} belongs to another user, so git does not trust it.`,
+    {
+      hint: `If you do: git config --global --add safe.directory ${target}`,
+      cause,
+    },
+  );
 }
 
 async function checkBranchName(branch: string, target: GitOptions): Promise<void> {

@@ -1,5 +1,5 @@
 /** What glue needs to know of the user's repository. Everything here only reads. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
@@ -66,6 +66,8 @@ export async function readRepository(top: string, gitDir: string, hostEnv?: Host
   const [head = "", headTree = ""] = ids.split("\n");
   const ref = new TextDecoder().decode(headRef.stdout).trim();
   const commonDir = resolve(top, common);
+  // git reads that setting for the main working tree alone.
+  if (commonDir === resolve(top, gitDir)) refuseOtherTree(top, gitDir, config);
   return {
     top,
     gitDir,
@@ -79,6 +81,21 @@ export async function readRepository(top: string, gitDir: string, hostEnv?: Host
     ignoreRules: readIgnoreRules(top, commonDir, config, hostEnv ?? process.env),
     options,
   };
+}
+
+/** Where git's own idea of the working tree is another folder, nobody could tell which of the two is meant. */
+function refuseOtherTree(top: string, gitDir: string, config: ReadonlyMap<string, string>): void {
+  const named = config.get("core.worktree");
+  if (named === undefined) return;
+  const meant = resolve(gitDir, named);
+  if (existsSync(meant) && realpathSync(meant) === realpathSync(top)) return;
+  throw new GlueError(
+    "snapshotFailed",
+    `The repository at ${top} keeps its files elsewhere: core.worktree is ${meant}.`,
+    {
+      hint: "Make a worktree that glue can start from: git worktree add FOLDER.",
+    },
+  );
 }
 
 /** The user's settings without those that glue gives on the command line; keys as in `UserRepository`. */
