@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "job logs": () => import("./job-logs.ts"),
   "job wait": () => import("./job-wait.ts"),
   "job kill": () => import("./job-kill.ts"),
+  cp: () => import("./cp.ts"),
   "session start": () => import("./session-start.ts"),
   "session list": () => import("./session-list.ts"),
   "session show": () => import("./session-show.ts"),

@@ -124,6 +124,8 @@ export interface RuntimeSession {
   readonly paths: SandboxPaths;
   /** True where commands work on the user's own files: there is nothing to stage or capture. */
   readonly direct: boolean;
+  /** True where paths are those of this machine: whatever lies outside the workspace is no part of a sandbox. */
+  readonly onHost?: boolean;
   /** When the service will end the sandbox by itself, if it says so. */
   readonly deadline?: Date;
   /** Resolves, once, when the sandbox is found dead, with the reason in a sentence. Never rejects. */

@@ -10,6 +10,8 @@ export interface ArchiveEntry {
   readonly path: Uint8Array;
   readonly kind: "file" | "symlink" | "folder";
   readonly executable?: boolean;
+  /** Permission bits, where more is to be told than `executable`. */
+  readonly mode?: number;
   /** Of the content, in bytes; 0 for a folder. */
   readonly size: number;
 }
@@ -28,7 +30,8 @@ export function archiveHeader(entry: ArchiveEntry, target?: Uint8Array): Uint8Ar
   const header = {
     name: path.subarray(0, NAME),
     link: target?.subarray(0, NAME) ?? new Uint8Array(0),
-    mode: entry.kind === "folder" || entry.executable ? 0o755 : entry.kind === "symlink" ? 0o777 : 0o644,
+    mode:
+      entry.mode ?? (entry.kind === "folder" || entry.executable ? 0o755 : entry.kind === "symlink" ? 0o777 : 0o644),
     size: entry.kind === "file" ? entry.size : 0,
     type: TYPES[entry.kind],
   };

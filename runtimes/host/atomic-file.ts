@@ -1,7 +1,7 @@
 /** Files that are written whole or not at all: beside their place, then renamed onto it. */
 import { constants, promises as fs, type Stats } from "node:fs";
+import { showPath } from "../common/file-errors.ts";
 import { GlueError } from "../contract.ts";
-import { showPath } from "./file-errors.ts";
 
 /** Takes the pieces of a file, in order. */
 export type WritePiece = (bytes: Uint8Array) => Promise<void>;

@@ -1,7 +1,8 @@
 /** Moving where the system cannot rename, because another file system begins on the way. */
 import { promises as fs } from "node:fs";
+import { showPath } from "../common/file-errors.ts";
 import { GlueError } from "../contract.ts";
-import { showPath } from "./file-errors.ts";
+
 import { removeTree } from "./remove-tree.ts";
 
 const SLASH = Buffer.from("/");

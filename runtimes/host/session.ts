@@ -24,6 +24,7 @@ export class HostSession implements RuntimeSession {
   readonly workspace: Workspace;
   readonly paths: SandboxPaths;
   readonly direct: boolean;
+  readonly onHost = true;
   /** The machine that glue runs on cannot be found dead. */
   readonly died = new Promise<SandboxDeath>(() => undefined);
   readonly #places: HostPlaces;

@@ -1,8 +1,9 @@
 /** Files on the host, by the system's own calls. */
 import { constants, promises as fs } from "node:fs";
+import { showPath } from "../common/file-errors.ts";
+import { systemError } from "../common/system-error.ts";
 import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
 import { makeFolder, nothingThere, writeAtomically } from "./atomic-file.ts";
-import { fileError, showPath } from "./file-errors.ts";
 import { moveAcross } from "./move-across.ts";
 import { removeTree } from "./remove-tree.ts";
 
@@ -52,7 +53,7 @@ export class HostWorkspace implements Workspace {
               if (bytesRead > 0) return controller.enqueue(buffer.subarray(0, bytesRead));
             } catch (error) {
               await file.close();
-              throw fileError("read", at, error);
+              throw systemError("read", at, error);
             }
             await file.close();
             controller.close();
@@ -129,7 +130,7 @@ export class HostWorkspace implements Workspace {
     try {
       return await act(at);
     } catch (error) {
-      throw fileError(what, at, error);
+      throw systemError(what, at, error);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Bench } from "../bench.ts";
 import { concurrency } from "./concurrency.ts";
+import { copying } from "./copying.ts";
 import { endings } from "./endings.ts";
 import { environment } from "./environment.ts";
 import { everyStatus } from "./every-status.ts";
@@ -37,6 +38,7 @@ export const WHOLE: readonly Suite[] = [
   fileContent,
   fileNames,
   fileTree,
+  copying,
   reach,
   theBinary,
   withoutShell,

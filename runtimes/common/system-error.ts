@@ -1,7 +1,8 @@
-/** What the system says about a file, in the words of the port. */
+/** What this machine's system says about a file, in the words of the port. */
 
 import type { ErrorCode } from "../../spec/generated/errors.ts";
 import { GlueError } from "../contract.ts";
+import { showPath } from "./file-errors.ts";
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOENT: "fileNotFound",
@@ -27,16 +28,11 @@ const MEANS: Readonly<Record<string, string>> = {
 };
 
 /** The `GlueError` for a failed file operation; one that is a `GlueError` already stays as it is. `what`: "read", "write" … */
-export function fileError(what: string, path: Uint8Array, error: unknown): GlueError {
+export function systemError(what: string, path: Uint8Array, error: unknown): GlueError {
   if (error instanceof GlueError) return error;
   const system = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
   const why =
     (system === undefined ? undefined : MEANS[system]) ?? (error instanceof Error ? error.message : String(error));
   const code = (system === undefined ? undefined : CODES[system]) ?? "ioFailed";
   return new GlueError(code, `Cannot ${what} ${showPath(path)}: ${why}`, { cause: error });
-}
-
-/** A path for people: bytes that are no UTF-8 as U+FFFD. */
-export function showPath(path: Uint8Array): string {
-  return new TextDecoder().decode(path);
 }
