@@ -23,8 +23,11 @@ export interface Runtime {
   plan(options: Options, context: OpenContext): SandboxHandle;
   /** Creates the sandbox and waits until it runs commands. On failure or abort nothing of it stays behind. */
   open(options: Options, context: OpenContext): Promise<RuntimeSession>;
-  /** Reaches a sandbox that another process opened. `sandboxGone` only when the service says so; silence is `runtimeUnreachable`. */
-  attach(handle: SandboxHandle, options: Options): Promise<RuntimeSession>;
+  /**
+   * Reaches a sandbox that another process opened. `sandboxGone` only when the service says so; silence is `runtimeUnreachable`. `near`: the socket
+   * on which another process may serve it (`RuntimeSession.serve`); where nobody does, or the adapter has no use for that, it makes no difference.
+   */
+  attach(handle: SandboxHandle, options: Options, near?: string): Promise<RuntimeSession>;
   /** What is ready and what is not; never throws for a thing that is merely missing. */
   diagnose(options: Options): Promise<Check[]>;
   /** Every sandbox that carries glue's labels, whoever made it. */
@@ -51,6 +54,8 @@ export interface OpenContext {
    * while another session that is not proven to be over uses it.
    */
   readonly attach?: string;
+  /** Where `RuntimeSession.farewell` is to leave its answer. Absolute; not there yet. Left out: nobody would look for one. */
+  readonly farewellFile?: string;
   readonly signal?: AbortSignal;
   readonly progress: Progress;
 }
@@ -134,12 +139,28 @@ export interface RuntimeSession {
   killAll(): Promise<void>;
   /** Tells the service that the sandbox is still wanted, where its lifetime is a lease; `deadline` is then the new one. Left out elsewhere. */
   renew?(): Promise<void>;
+  /**
+   * What is to be done in the sandbox of a session that ends with its process, when this process is gone without a word: everything that runs
+   * there is ended, this is run, and when its stdout is whole in the context's `farewellFile`, the sandbox is released. Where that fails, and
+   * with `undefined`, the sandbox is left as it is. Until this is called there is nothing in the sandbox to lose, and it is released. Left out
+   * where no process outlives this one that could do it.
+   */
+  farewell?(command: Farewell | undefined): Promise<void>;
+  /** Serves this sandbox to `attach` of other processes of this user, on a unix socket at `path`. Left out where that gains nothing. */
+  serve?(path: string): Promise<void>;
   /** Lets go of connections and leaves the sandbox running. */
   detach(): Promise<void>;
   /** Ends this use of a sandbox that is kept, so that another session can have it. Left out where nothing stands in its way: `detach` is enough. */
   leave?(): Promise<void>;
   /** Releases the sandbox for good. Idempotent. */
   close(): Promise<void>;
+}
+
+/** A script for sh and all that it is given; it starts in the workspace. */
+export interface Farewell {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: Uint8Array;
 }
 
 export interface SandboxDeath {

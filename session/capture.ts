@@ -1,11 +1,14 @@
+import { existsSync } from "node:fs";
 import { type GlueError, isGlueError } from "../spec/glue-error.ts";
-import { type CaptureResult, capture } from "../workspace/capture.ts";
+import { type CaptureRequest, type CaptureResult, capture } from "../workspace/capture.ts";
 import { CAPTURE_FILES, type StorePlace } from "../workspace/capture-store.ts";
+import { savedSource } from "../workspace/farewell.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
 import type { CaptureGap, CaptureHook, CaptureReport } from "./capture-hook.ts";
 import { changeFolder } from "./change-folder.ts";
+import { farewellFile } from "./farewell.ts";
 import type { Home } from "./home.ts";
-import type { Session } from "./session.ts";
+import type { Session, Surroundings } from "./session.ts";
 import { stagedBase } from "./staged.ts";
 
 /**
@@ -24,20 +27,38 @@ export const captureSession: CaptureHook = async (session, occasion) => {
     return gap("runtimeNotGit", message, at, false);
   }
   try {
-    const result = await capture(session.runtime, {
-      ...changePlace(session.home, session.id, session.folder.path, base),
-      runtimeId: session.meta.runtime,
-      sandboxId: session.meta.handle.id ?? session.meta.handle.name,
-      capBytes: session.options.capture_cap_mb * 1_000_000,
-      now: new Date(session.now()),
-      progress: session.progress,
-    });
+    const result = await bringBack(session, base);
     if (occasion !== "checkpoint") tell(session, result);
     return { status: result.status, at, mayRelease: true, facts: factsOf(result) };
   } catch (error) {
     return unavailable(error, at, session);
   }
 };
+
+/** From the sandbox; from what was saved before it ended, where it is gone. */
+async function bringBack(session: Session, base: StagedBase): Promise<CaptureResult> {
+  try {
+    return await capture(session.runtime, requestFor(session, session, base));
+  } catch (error) {
+    const file = farewellFile(session.folder);
+    if (!isGlueError(error, "sandboxGone") || !existsSync(file)) throw error;
+    return await capture(savedSource(file), requestFor(session, session, base));
+  }
+}
+
+/** What a session is, as far as a capture asks. */
+type Captured = Pick<Session, "id" | "folder" | "meta" | "options">;
+
+export function requestFor(around: Surroundings, session: Captured, base: StagedBase): CaptureRequest {
+  return {
+    ...changePlace(around.home, session.id, session.folder.path, base),
+    runtimeId: session.meta.runtime,
+    sandboxId: session.meta.handle.id ?? session.meta.handle.name,
+    capBytes: session.options.capture_cap_mb * 1_000_000,
+    now: new Date(around.now()),
+    progress: around.progress,
+  };
+}
 
 /** What came back, where it is, and the command that lands it. */
 function tell({ id, voice, folder }: Session, result: CaptureResult): void {
@@ -69,7 +90,7 @@ export function changePlace(home: Home, id: string, sessionDir: string, base: St
   return { sessionDir, gitDir: changeFolder(home, id), base };
 }
 
-function factsOf(result: CaptureResult): Record<string, unknown> {
+export function factsOf(result: CaptureResult): Record<string, unknown> {
   const { tree, bytes, warnings } = result;
   return result.status === "nothing"
     ? { tree, bytes, warnings }

@@ -2,6 +2,7 @@ import type { Options, Runtime } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
+import { takeFarewell } from "./farewell.ts";
 import type { SessionMeta } from "./meta.ts";
 import { logState, recordState } from "./record.ts";
 import { keepsSandbox } from "./runtime-options.ts";
@@ -22,7 +23,9 @@ export async function finishGone(
 ): Promise<SessionMeta> {
   const runtime = await loadRuntime(meta.runtime);
   const options = await resolveReferences(meta.options, around.env);
-  const safe = meta.mode === "direct" || meta.state === "captured";
+  const saved = isSafe(meta) ? undefined : await takeFarewell(around, folder, meta, options);
+  const known = saved ?? meta;
+  const safe = isSafe(known);
   if (!safe && (await isListed(runtime, options, meta))) {
     throw new GlueError(
       "captureFailed",
@@ -36,8 +39,8 @@ export async function finishGone(
   const kept = keepsSandbox(meta, options);
   // It does not run; one that is to stay is as it should be.
   if (!kept) await runtime.release(meta.handle, options);
-  const next = recordState(around, folder, meta, safe ? "closed" : "lost", {
-    note: gone.message,
+  const next = recordState(around, folder, known, safe ? "closed" : "lost", {
+    note: saved === undefined ? gone.message : "its process was gone; its change was saved before the sandbox ended",
     ...(kept ? { kept } : {}),
   });
   logState(around, folder, next);
@@ -46,6 +49,8 @@ export async function finishGone(
 
 /** A service goes on with a create whose caller has died; after this long a sandbox that has not come up never will. Milliseconds. */
 const LOST_CREATE_MS = 8_000;
+
+const isSafe = ({ mode, state }: SessionMeta) => mode === "direct" || state === "captured";
 
 /**
  * Ends a session that was never open: no command can have run in it, so there is nothing to capture. For a holder of the session's lock.

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { OpenContext, Options, Owner, RuntimeId, RuntimeSession } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { toReferences } from "../spec/references.ts";
 import type { Resolved } from "../spec/resolve.ts";
+import { SESSION_FILES } from "../workspace/layout.ts";
 import { leave } from "./close.ts";
 import { hostTree } from "./host-tree.ts";
 import { isSessionOver } from "./is-over.ts";
@@ -69,6 +71,7 @@ export async function openSession(request: OpenRequest): Promise<Session> {
       tree,
       mode: request.mode ?? modeOf(options.runtime, options),
       sessionDir: folder.path,
+      farewellFile: join(folder.path, SESSION_FILES.farewell),
       progress: around.progress,
       isOver: (owner, id) => isSessionOver(around, owner, id),
       ...(request.attach === undefined ? {} : { attach: request.attach }),
@@ -124,6 +127,7 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
     const session = liveSession(around, { folder, meta, options, runtime: live, startFolder: context.tree.subfolder });
     if (prepared !== undefined) {
       const stage = await prepared.stage(session);
+      if (live.farewell !== undefined) await (await import("./farewell.ts")).leaveFarewell(session, stage);
       session.meta = recordState(around, folder, session.meta, "open", { stage });
     }
     logState(around, folder, session.meta);

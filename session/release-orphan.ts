@@ -103,7 +103,7 @@ async function saveAndRelease(around: Surroundings, folder: SessionFolder, meta:
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
     const gone = await finishGone(around, folder, meta, error);
-    return { outcome: "released", why: gone.note ?? error.message, captured: false };
+    return { outcome: "released", why: gone.note ?? error.message, captured: gone.capture?.status === "captured" };
   }
 }
 

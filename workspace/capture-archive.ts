@@ -69,7 +69,7 @@ export async function readArchive(
 }
 
 /** The excludes go through a file: stdin may be a socket, which cannot be opened by a name. busybox may have no excludes at all. */
-const TAR = `
+export const TAR = `
 cd "$GLUE_TREE" || exit 9
 list=\${TMPDIR:-/tmp}/.glue-excludes.$$
 trap 'rm -f "$list"' EXIT

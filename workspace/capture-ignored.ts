@@ -69,7 +69,7 @@ const EMPTY = {
 } as const;
 
 /** Folders, and the rules in the tree; without find in the sandbox there is no answer, and everything is sent. */
-const LOOK = `
+export const LOOK = `
 cd "$GLUE_TREE" || exit 1
 find . -name .git -prune -o -type d -print0 || exit 1
 printf 'rules\\0'

@@ -59,24 +59,13 @@ const INLINE_BYTES = 1_000_000;
  * content; errors of the executor pass through.
  */
 export async function askSandbox(executor: CommandExecutor, question: CaptureQuestion): Promise<SandboxState> {
-  const { base, gitDir } = known(question.base);
+  const { env, stdin } = questionOf(question, INLINE_BYTES);
   const running = await executor.run(
     { script, shell: "sh" },
     {
       cwd: question.base.sandbox.workspace,
-      env: {
-        GLUE_GIT: gitDir,
-        GLUE_TREE: question.base.sandbox.workspace,
-        GLUE_BASE: base.commit,
-        GLUE_BASE_TREE: base.tree,
-        GLUE_SHA256: base.objectFormat === "sha256" ? "1" : "0",
-        GLUE_CAP: String(question.capBytes),
-        GLUE_INLINE: String(INLINE_BYTES),
-        GLUE_NAME: GLUE_IDENTITY.name,
-        GLUE_EMAIL: GLUE_IDENTITY.email,
-        GLUE_MESSAGE: UNCOMMITTED_WORK,
-      },
-      stdin: request(question),
+      env,
+      stdin,
       ...(question.signal === undefined ? {} : { signal: question.signal }),
     },
   );
@@ -88,7 +77,28 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
   if (result.outcome === "cancelled") throw new GlueError("cancelled", "The capture was interrupted.");
   const answer = readLines(new Uint8Array(stdout));
   if (result.exitCode !== 0 || answer.rest === undefined) throw failure(answer.lines, stderr, result.exitCode);
-  return readState(answer.lines, answer.rest, `${gitDir}/glue-pack`);
+  return readState(answer.lines, answer.rest, `${known(question.base).gitDir}/glue-pack`);
+}
+
+/** What the script is given. An answer with a pack of up to `inlineBytes` is whole by itself. */
+export function questionOf(
+  question: CaptureQuestion,
+  inlineBytes: number,
+): { script: string; env: Record<string, string>; stdin: Uint8Array } {
+  const { base, gitDir } = known(question.base);
+  const env = {
+    GLUE_GIT: gitDir,
+    GLUE_TREE: question.base.sandbox.workspace,
+    GLUE_BASE: base.commit,
+    GLUE_BASE_TREE: base.tree,
+    GLUE_SHA256: base.objectFormat === "sha256" ? "1" : "0",
+    GLUE_CAP: String(question.capBytes),
+    GLUE_INLINE: String(inlineBytes),
+    GLUE_NAME: GLUE_IDENTITY.name,
+    GLUE_EMAIL: GLUE_IDENTITY.email,
+    GLUE_MESSAGE: UNCOMMITTED_WORK,
+  };
+  return { script, env, stdin: request(question) };
 }
 
 function known(base: StagedBase) {

@@ -12,7 +12,7 @@ export const REFS = {
 } as const;
 
 /** Names of the files that this layer writes into a session's folder. */
-export const SESSION_FILES = { baseBundle: "base.bundle" } as const;
+export const SESSION_FILES = { baseBundle: "base.bundle", farewell: "farewell" } as const;
 
 /** Where the bundle is uploaded to, whatever the runtime. */
 export const BOOTSTRAP_BUNDLE = "glue-bootstrap.bundle";

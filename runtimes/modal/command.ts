@@ -6,7 +6,7 @@ import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
 import { type ByteStream, type CommandResult, GlueError, type RunningCommand, type RunOptions } from "../contract.ts";
 import { CREDIT, runScript } from "./exec.ts";
-import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
+import { launcherOf, type Place, spoolOf } from "./place.ts";
 import type { ExecEvents, Sidecar } from "./sidecar.ts";
 import { isDead } from "./sidecar-errors.ts";
 
@@ -116,7 +116,7 @@ export class ModalCommand implements RunningCommand {
   /** The service takes no size after the start: the terminal is told from inside. */
   async resize({ columns, rows }: { columns: number; rows: number }): Promise<void> {
     const script = 'read -r pid rest <"$1" && stty columns "$2" rows "$3" <"/proc/$pid/fd/0"';
-    const file = `${SPOOL}/${this.id}.pid`;
+    const file = `${spoolOf(this.#place)}/${this.id}.pid`;
     const argv = [this.#place.sh, "-c", script, "glue", file, String(columns), String(rows)];
     const { code, stderr } = await runScript(this.#sidecar, argv, { timeout: KILL_SLACK_SECONDS });
     if (code !== 0) throw new GlueError("ioFailed", `The terminal's size could not be set: ${stderr.trim()}`);
@@ -250,7 +250,7 @@ export class ModalCommand implements RunningCommand {
     for (;;) {
       if (this.#failure !== undefined && isDead(this.#failure)) throw this.#unknown(this.#failure);
       try {
-        const argv = [this.#place.sh, "-c", script, "glue", `${SPOOL}/${this.id}`];
+        const argv = [this.#place.sh, "-c", script, "glue", `${spoolOf(this.#place)}/${this.id}`];
         const { stdout } = await runScript(this.#sidecar, argv, { timeout: KILL_SLACK_SECONDS });
         const record = parseExitRecord(stdout.toString());
         if (record !== undefined) return record;
@@ -275,7 +275,10 @@ export class ModalCommand implements RunningCommand {
 
   async #endTree(): Promise<void> {
     const { graceMs } = this.#facts;
-    const argv = killArgv({ id: this.id, spool: SPOOL, graceMs }, { file: LAUNCHER_FILE, sh: this.#place.sh });
+    const argv = killArgv(
+      { id: this.id, spool: spoolOf(this.#place), graceMs },
+      { file: launcherOf(this.#place), sh: this.#place.sh },
+    );
     const timeout = Math.ceil(graceMs / 1_000) + KILL_SLACK_SECONDS;
     const { code, stderr } = await runScript(this.#sidecar, argv, { timeout });
     if (code === 0) return;

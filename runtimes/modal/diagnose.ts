@@ -9,7 +9,7 @@ export async function diagnose(options: Options): Promise<Check[]> {
   let sidecar: Sidecar;
   try {
     const python = await findPython(options);
-    sidecar = await Sidecar.start(python, "session");
+    sidecar = await Sidecar.start(python, { life: "session" });
     checks.push({ name: "modal python", status: "ok", detail: `${python.argv.join(" ")} (${python.from})` });
   } catch (error) {
     const hint = error instanceof Error && "hint" in error ? String(error.hint) : undefined;

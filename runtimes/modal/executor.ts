@@ -6,7 +6,7 @@ import { wrappedArgv } from "../common/wrapper.ts";
 import { type Command, type CommandExecutor, GlueError, type RunOptions } from "../contract.ts";
 import { ModalCommand } from "./command.ts";
 import { runScript } from "./exec.ts";
-import { LAUNCHER_FILE, type Place, SPOOL, WORKSPACE } from "./place.ts";
+import { launcherOf, type Place, spoolOf, WORKSPACE } from "./place.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 /** Modal takes 65,536 bytes of arguments. */
@@ -36,8 +36,8 @@ export class ModalExecutor implements CommandExecutor {
     const deadline = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs);
     const token = crypto.randomUUID();
     const words = wrappedArgv(
-      { id, spool: SPOOL, argv: through.argv, timeoutMs: deadline, graceMs, cwd },
-      { sh, file: LAUNCHER_FILE, token, pty },
+      { id, spool: spoolOf(this.#place), argv: through.argv, timeoutMs: deadline, graceMs, cwd },
+      { sh, file: launcherOf(this.#place), token, pty },
     );
     checkSize(words, through.env);
     const running = await ModalCommand.start(this.#sidecar, this.#place, await this.#sendable(id, words, through.env), {
@@ -69,7 +69,7 @@ export class ModalExecutor implements CommandExecutor {
     const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
     const bytes = words.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);
     if (exports.length === 0 && bytes <= MAX_ARGV_BYTES) return words;
-    const file = `${SPOOL}/${id}.start`;
+    const file = `${spoolOf(this.#place)}/${id}.start`;
     // Read whole before it removes itself: the rest is one command.
     const text = `{ rm -f ${quote(file)}\n${exports.join("")}exec ${words.map(quote).join(" ")}\n}\n`;
     await this.#stage(`${id}.start`, Buffer.from(text));
@@ -77,7 +77,7 @@ export class ModalExecutor implements CommandExecutor {
   }
 
   async #stage(name: string, text: Uint8Array): Promise<string> {
-    const file = `${SPOOL}/${name}`;
+    const file = `${spoolOf(this.#place)}/${name}`;
     const argv = [this.#place.sh, "-c", 'umask 077; cat >"$1"', "glue", file];
     const { code, stderr } = await runScript(this.#sidecar, argv, { stdin: text, timeout: STAGE_SECONDS });
     if (code === 0) return file;

@@ -7,6 +7,8 @@ export interface Place {
   readonly id: string;
   readonly name: string;
   readonly sh: string;
+  /** glue's own folder in the sandbox. */
+  readonly private: string;
   /** Processes that keep the sandbox up, by number. */
   readonly spared: readonly number[];
   /** When Modal ends it, milliseconds since 1970. */
@@ -14,11 +16,14 @@ export interface Place {
 }
 
 export const WORKSPACE = "/workspace";
-/** glue's own folder in every sandbox: commands there run as root, as a rule. */
-export const PRIVATE = "/var/lib/glue";
-export const SPOOL = `${PRIVATE}/spool`;
-export const LAUNCHER_FILE = `${PRIVATE}/launch.sh`;
-export const FILES_FILE = `${PRIVATE}/files.sh`;
+/** glue's own folder where commands run as root, as they do in most images; else it is in the home of the image's user. */
+export const ROOTS_PRIVATE = "/var/lib/glue";
+/** Relative to the home. */
+export const OTHERS_PRIVATE = ".local/share/glue";
+
+export const spoolOf = (place: Place) => `${place.private}/spool`;
+export const launcherOf = (place: Place) => `${place.private}/launch.sh`;
+export const filesOf = (place: Place) => `${place.private}/files.sh`;
 
 export function nameOf(sessionId: string): string {
   return `glue-${sessionId}`;
@@ -26,16 +31,18 @@ export function nameOf(sessionId: string): string {
 
 export function handleOf(place: Place): SandboxHandle {
   const { sessionId, id, name, sh, spared, until } = place;
-  return { runtime: "modal", id, name, data: { sessionId, sh, spared: spared.join(" "), until: String(until) } };
+  const data = { sessionId, sh, private: place.private, spared: spared.join(" "), until: String(until) };
+  return { runtime: "modal", id, name, data };
 }
 
 /** Throws `sessionDamaged` where the handle lacks what an open session's has. */
 export function placeFrom({ id, name, data }: SandboxHandle): Place {
-  const { sessionId, sh, spared = "", until } = data;
-  if (id === undefined || sessionId === undefined || sh === undefined || until === undefined) {
+  const { sessionId, sh, private: own, spared = "", until } = data;
+  if (!id || !sessionId || !sh || !own || !until) {
     throw new GlueError("sessionDamaged", `The record of the sandbox ${name} is not whole.`, {
       hint: "It was never open, or something changed the record. glue prune finds its sandbox by its tags.",
     });
   }
-  return { sessionId, id, name, sh, spared: spared.split(" ").filter(Boolean).map(Number), until: Number(until) };
+  const pids = spared.split(" ").filter(Boolean).map(Number);
+  return { sessionId, id, name, sh, private: own, spared: pids, until: Number(until) };
 }

@@ -8,13 +8,14 @@ import {
   type RuntimeSession,
   type SandboxHandle,
 } from "../contract.ts";
+import { farewellOf } from "./farewell.ts";
 import { readTags, tagsOf } from "./labels.ts";
 import { wishesOf } from "./options.ts";
 import { nameOf, placeFrom } from "./place.ts";
 import { findPython } from "./python.ts";
 import { ModalSession } from "./session.ts";
 import { setUp } from "./setup.ts";
-import { Sidecar } from "./sidecar.ts";
+import { type Life, Sidecar } from "./sidecar.ts";
 import { isDead } from "./sidecar-errors.ts";
 
 /** Sandboxes of Modal, through a sidecar with Modal's own SDK. */
@@ -30,17 +31,20 @@ export class ModalRuntime implements Runtime {
     const { sessionId, owner, progress, signal } = context;
     if (signal?.aborted) throw new GlueError("cancelled", "Interrupted before the sandbox was created.");
     const wishes = wishesOf(options);
-    const sidecar = await Sidecar.start(await findPython(options), owner.kind === "process" ? "run" : "session");
+    const file = owner.kind === "process" ? context.farewellFile : undefined;
+    const life: Life =
+      file === undefined ? { life: "session" } : { life: "run", farewell: farewellOf(file, wishes.timeout) };
+    const sidecar = await Sidecar.start(await findPython(options), life);
     try {
       sidecar.onProgress((what) => progress({ what }));
       const until = Date.now() + wishes.timeout * 1_000;
       const params = { ...wishes, tags: tagsOf(sessionId, owner) };
       const { sandbox } = await sidecar.request("create the sandbox", "open", params, { signal });
-      const { sh, spared } = await setUp(sidecar, wishes.image ?? "Modal's default");
+      const inside = await setUp(sidecar, wishes.image ?? "Modal's default");
       if (signal?.aborted) throw new GlueError("cancelled", "Interrupted while the sandbox started.");
       progress({ what: `sandbox ${String(sandbox)}: ends by itself at ${new Date(until).toISOString()}` });
-      const place = { sessionId, id: String(sandbox), name: nameOf(sessionId), sh, spared, until };
-      return new ModalSession(sidecar, place, options);
+      const place = { sessionId, id: String(sandbox), name: nameOf(sessionId), ...inside, until };
+      return new ModalSession(sidecar, place, options, file !== undefined);
     } catch (error) {
       // What fails here as well is left to the sandbox's timeout and to prune; the first failure is the one to tell.
       await sidecar.shutdown(true).catch(() => undefined);
@@ -48,9 +52,11 @@ export class ModalRuntime implements Runtime {
     }
   }
 
-  async attach(handle: SandboxHandle, options: Options): Promise<RuntimeSession> {
+  async attach(handle: SandboxHandle, options: Options, near?: string): Promise<RuntimeSession> {
     const place = placeFrom(handle);
-    const sidecar = await Sidecar.start(await findPython(options), "session");
+    const sidecar =
+      (near === undefined ? undefined : await Sidecar.near(near)) ??
+      (await Sidecar.start(await findPython(options), { life: "session" }));
     try {
       await sidecar.request("reach the sandbox", "attach", { sandbox: place.id });
       return new ModalSession(sidecar, place, options);
@@ -87,7 +93,7 @@ export class ModalRuntime implements Runtime {
   }
 
   async #ask<T>(options: Options, use: (sidecar: Sidecar) => Promise<T>): Promise<T> {
-    const sidecar = await Sidecar.start(await findPython(options), "session");
+    const sidecar = await Sidecar.start(await findPython(options), { life: "session" });
     try {
       return await use(sidecar);
     } finally {

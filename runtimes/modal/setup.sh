@@ -1,4 +1,4 @@
-# Prepares a new sandbox and says on stdout what it found, a line each. $1 the folder for the tree; $2 glue's own folder.
+# Prepares a new sandbox and says on stdout what it found, a line each. $1 the folder for the tree; $2 glue's own folder for root, $3 for others in their home.
 # The words between @ are replaced by the scripts that it writes into glue's own folder.
 tree=$1 own=$2
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -26,6 +26,10 @@ while [ "${pid:-0}" -gt 1 ]; do
 done
 echo "spared$spared"
 rm -f /tmp/.glue-main
+mkdir -p "$own/spool" 2>/dev/null
+# An image may have a user of its own.
+[ -w "$own/spool" ] || own=${HOME:-/nonexistent}/$3
+echo "own $own"
 set -e
 mkdir -p "$own/spool"
 chmod 755 "$own"
@@ -37,6 +41,11 @@ cat >"$own/files.sh" <<'GLUE_FILES_END'
 @files@
 GLUE_FILES_END
 # What an image keeps there would be taken for a part of the tree.
-rm -rf "$tree"
-mkdir -p -m 755 "$tree"
+rm -rf "$tree" 2>/dev/null || :
+# Who may not remove the folder itself has emptied it.
+[ -d "$tree" ] || mkdir -p -m 755 "$tree"
+if [ ! -w "$tree" ] || [ -n "$(ls -A "$tree")" ]; then
+  echo "$tree cannot be emptied" >&2
+  exit 1
+fi
 echo ready

@@ -2,7 +2,7 @@ import files from "../common/files.sh" with { type: "text" };
 import { LAUNCHER } from "../common/launch.ts";
 import { GlueError } from "../contract.ts";
 import { runScript } from "./exec.ts";
-import { PRIVATE, WORKSPACE } from "./place.ts";
+import { OTHERS_PRIVATE, ROOTS_PRIVATE, WORKSPACE } from "./place.ts";
 import script from "./setup.sh" with { type: "text" };
 import type { Sidecar } from "./sidecar.ts";
 
@@ -10,6 +10,8 @@ const SECONDS = 120;
 
 export interface Inside {
   readonly sh: string;
+  /** glue's own folder. */
+  readonly private: string;
   /** Processes that keep the sandbox up, by number. */
   readonly spared: readonly number[];
 }
@@ -19,9 +21,13 @@ export async function setUp(sidecar: Sidecar, image: string): Promise<Inside> {
   const bare = (text: string) => text.replace(/^\s*#.*\n/gm, "").trimEnd();
   const parts: Readonly<Record<string, string>> = { "@launcher@": LAUNCHER.trimEnd(), "@files@": bare(files) };
   const text = bare(script).replace(/^@(launcher|files)@$/gm, (word) => parts[word] ?? "");
-  const { stdout, stderr, code } = await runScript(sidecar, ["sh", "-c", text, "glue", WORKSPACE, PRIVATE], {
-    timeout: SECONDS,
-  });
+  const { stdout, stderr, code } = await runScript(
+    sidecar,
+    ["sh", "-c", text, "glue", WORKSPACE, ROOTS_PRIVATE, OTHERS_PRIVATE],
+    {
+      timeout: SECONDS,
+    },
+  );
   const lines = stdout.toString().split("\n");
   const lacks = lines.filter((line) => line.startsWith("lacks ")).map((line) => line.slice("lacks ".length));
   if (lacks.length > 0) {
@@ -29,18 +35,15 @@ export async function setUp(sidecar: Sidecar, image: string): Promise<Inside> {
       hint: "Set modal.image to one that has sh, tar and the usual tools (coreutils or busybox).",
     });
   }
-  const sh = lines.find((line) => line.startsWith("sh "))?.slice("sh ".length);
-  if (!lines.includes("ready") || !sh) {
+  const said = (key: string) => lines.find((line) => line.startsWith(`${key} `))?.slice(key.length + 1);
+  const sh = said("sh");
+  const own = said("own");
+  if (!lines.includes("ready") || !sh || !own) {
     const why = stderr.trim().split("\n").at(-1) || `exit code ${code}`;
     throw new GlueError("sandboxUnusable", `A sandbox of the image ${image} cannot be prepared: ${why}.`, {
-      hint: "Set modal.image to one whose commands run as root.",
+      hint: "Set modal.image to one whose commands run as root, or whose user has a home and a writable /workspace.",
     });
   }
-  const spared =
-    lines
-      .find((line) => line.startsWith("spared"))
-      ?.split(" ")
-      .slice(1)
-      .map(Number) ?? [];
-  return { sh, spared };
+  const spared = (said("spared") ?? "").split(" ").filter(Boolean).map(Number);
+  return { sh, private: own, spared };
 }

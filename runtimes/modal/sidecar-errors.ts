@@ -16,6 +16,7 @@ const KINDS: Readonly<Record<string, { code: ErrorCode; hint?: string }>> = {
   notFound: { code: "sandboxCreateFailed" },
   invalid: { code: "sandboxCreateFailed" },
   unreachable: { code: "runtimeUnreachable" },
+  timeout: { code: "ioFailed", hint: "The sandbox is slow, or its network is: try again." },
   cancelled: { code: "cancelled" },
   unknown: { code: "sandboxCreateFailed" },
 };

@@ -1,17 +1,21 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { GlueError, type SandboxDeath } from "../contract.ts";
 import { createFrameReader, frame, type Message } from "./frames.ts";
-import { sidecarFile } from "./program.ts";
+import { connectTo, type Link, startProcess } from "./link.ts";
 import type { Python } from "./python.ts";
 import { sidecarFailure } from "./sidecar-errors.ts";
 
 const PROTOCOL = 1;
 const START_MS = 60_000;
+/** For one that runs already. */
+const GREETING_MS = 5_000;
 const SHUTDOWN_MS = 30_000;
-/** Of what the sidecar wrote to its log, for people. */
-const TAIL_BYTES = 2_000;
+
+/** Whether the end of the connection is the end of the sandbox, and what is to be done before it. */
+export interface Life {
+  readonly life: "run" | "session";
+  /** Run in the sandbox when this process is gone without a word; its stdout goes to `file`, and then the sandbox ends. */
+  readonly farewell?: { readonly argv: readonly string[]; readonly file: string; readonly seconds: number };
+}
 
 /** What an exec hears from the sidecar. */
 export interface ExecEvents {
@@ -30,77 +34,52 @@ interface Waiting {
 export class Sidecar {
   /** Resolves, once, when the sandbox has ended or the sidecar can no longer be heard. */
   readonly died: Promise<SandboxDeath>;
-  readonly #process: Bun.Subprocess<"pipe", "pipe", number>;
-  readonly #log: string;
-  readonly #logFolder: string;
+  readonly #link: Link;
   readonly #waiting = new Map<number, Waiting>();
   readonly #execs = new Map<number, ExecEvents>();
   readonly #die: (death: SandboxDeath) => void;
   #numbers = 0;
   #execNumbers = 0;
   #over: GlueError | undefined;
-  #closing = false;
+  #ending: Promise<void> | undefined;
   #progress: (what: string) => void = () => undefined;
   #refused: { message: string; data?: Record<string, unknown> } | undefined;
   #isDead = false;
+  #serves = false;
 
-  private constructor(process: Bun.Subprocess<"pipe", "pipe", number>, logFolder: string, log: string) {
-    this.#process = process;
-    this.#logFolder = logFolder;
-    this.#log = log;
+  private constructor(link: Link) {
+    this.#link = link;
     const death = Promise.withResolvers<SandboxDeath>();
     this.died = death.promise;
     this.#die = death.resolve;
     void this.#listen();
   }
 
-  /** Starts one and shakes hands. `life`: whether its end is the end of the sandbox. */
-  static async start(
-    python: Python,
-    life: "run" | "session",
-    env: Readonly<Record<string, string>> = {},
-  ): Promise<Sidecar> {
-    const folder = mkdtempSync(join(tmpdir(), "glue-modal-"));
-    const log = join(folder, "log");
-    const stderr = openSync(log, "a", 0o600);
-    let sidecar: Sidecar;
+  /** Starts one and shakes hands. */
+  static async start(python: Python, life: Life): Promise<Sidecar> {
+    return await new Sidecar(startProcess(python)).#greeted(life, START_MS);
+  }
+
+  /** One that another process serves on a socket; undefined where there is none, or none that this version can talk to. */
+  static async near(path: string): Promise<Sidecar | undefined> {
+    const link = await connectTo(path);
     try {
-      const child = Bun.spawn([...python.argv, sidecarFile()], {
-        cwd: "/",
-        env: {
-          ...process.env,
-          // Answers of a service that is overloaded are waited for only so long.
-          MODAL_MAX_THROTTLE_WAIT: "60",
-          MODAL_ASYNC_WARNINGS: "0",
-          MODAL_LOGLEVEL: "ERROR",
-          PYTHONUNBUFFERED: "1",
-          PYTHONUTF8: "1",
-          PYTHONDONTWRITEBYTECODE: "1",
-          AGENT: "glue",
-          ...env,
-        },
-        stdin: "pipe",
-        stdout: "pipe",
-        stderr,
-        // A session of its own: a Ctrl-C in the terminal is for glue.
-        detached: true,
-      });
-      sidecar = new Sidecar(child, folder, log);
-    } catch (cause) {
-      rmSync(folder, { recursive: true, force: true });
-      throw new GlueError("runtimeNotListening", `${python.argv.join(" ")} cannot be started.`, {
-        hint: "Set modal.python_path to the Python that has modal.",
-        cause,
-      });
-    } finally {
-      closeSync(stderr);
-    }
-    const late = setTimeout(() => sidecar.#process.kill("SIGKILL"), START_MS);
-    try {
-      await sidecar.request("start", "initialize", { protocol: PROTOCOL, life });
-      return sidecar;
+      return link === undefined ? undefined : await new Sidecar(link).#greeted({ life: "session" }, GREETING_MS);
     } catch (error) {
-      await sidecar.#ended();
+      // Of another version, or about to end: one of our own does as well.
+      if (error instanceof GlueError) return undefined;
+      throw error;
+    }
+  }
+
+  async #greeted(life: Life, ms: number): Promise<this> {
+    const late = setTimeout(() => this.#link.kill(), ms);
+    try {
+      await this.request("start", "initialize", { protocol: PROTOCOL, ...life });
+      return this;
+    } catch (error) {
+      this.#link.end();
+      await this.#link.over;
       throw error;
     } finally {
       clearTimeout(late);
@@ -150,17 +129,29 @@ export class Sidecar {
     if (this.#execs.delete(exec)) this.#send({ method: "release", params: { exec } });
   }
 
-  /** Ends the sidecar, and with `terminate` the sandbox first. */
-  async shutdown(terminate: boolean): Promise<void> {
-    if (this.#closing) return await this.#ended();
-    this.#closing = true;
-    const late = setTimeout(() => this.#process.kill("SIGKILL"), SHUTDOWN_MS);
+  /** Lets other processes of this user in, by a socket at `path`. */
+  async serve(path: string): Promise<void> {
+    await this.request("serve others", "serve", { path });
+    this.#serves = true;
+  }
+
+  /** Ends the connection, and the sidecar with it where it is this process's own; with `terminate` the sandbox first. */
+  shutdown(terminate: boolean): Promise<void> {
+    this.#ending ??= this.#end(terminate);
+    return this.#ending;
+  }
+
+  async #end(terminate: boolean): Promise<void> {
+    const late = setTimeout(() => this.#link.kill(), SHUTDOWN_MS);
     try {
       if (this.#over === undefined) await this.request("end the sandbox", "shutdown", { terminate });
     } finally {
-      // Its stdin's end would do for an end as well.
-      this.#process.stdin.end();
-      await this.#ended();
+      // Others may still be at work through it: then it ends after the last of them.
+      if (this.#serves) this.#link.leave();
+      else {
+        this.#link.end();
+        await this.#link.over;
+      }
       clearTimeout(late);
     }
   }
@@ -168,8 +159,7 @@ export class Sidecar {
   #send(message: object, payload?: Uint8Array): void {
     if (this.#over !== undefined) return;
     try {
-      this.#process.stdin.write(frame(message, payload));
-      void Promise.resolve(this.#process.stdin.flush()).catch(ignoreClosed);
+      this.#link.write(frame(message, payload));
     } catch {
       // It is ending; what waits for it is told by #listen.
     }
@@ -178,16 +168,15 @@ export class Sidecar {
   async #listen(): Promise<void> {
     const take = createFrameReader();
     try {
-      for await (const arrived of this.#process.stdout) {
+      for await (const arrived of this.#link.output) {
         for (const [message, bytes] of take(arrived)) this.#heard(message, bytes);
       }
     } catch (error) {
       // Not a word of the protocol, or a broken pipe: either way nothing more can be understood.
-      this.#process.kill("SIGKILL");
+      this.#link.kill();
       this.#refused ??= { message: error instanceof Error ? error.message : String(error) };
     }
-    await this.#process.exited;
-    this.#lost();
+    this.#lost(await this.#link.over);
   }
 
   #heard(message: Message, bytes: Uint8Array): void {
@@ -233,41 +222,16 @@ export class Sidecar {
   }
 
   /** The sidecar has ended: everything that waits for it is told. */
-  #lost(): void {
-    const tail = this.#tail();
-    const how = this.#process.signalCode ?? `exit code ${this.#process.exitCode}`;
+  #lost(how: string): void {
     this.#over =
       this.#refused?.data !== undefined
         ? sidecarFailure("be used", this.#refused)
-        : new GlueError(
-            "runtimeUnreachable",
-            `The Modal sidecar has ended (${how})${tail === "" ? "." : `: ${tail}`}`,
-            {
-              hint: "The sandbox goes on until its timeout: any process can reach it again by its id.",
-            },
-          );
+        : new GlueError("runtimeUnreachable", `The Modal sidecar has ended (${how}).`, {
+            hint: "The sandbox goes on until its timeout: any process can reach it again by its id.",
+          });
     for (const { reject } of this.#waiting.values()) reject(this.#over);
     this.#waiting.clear();
     for (const events of this.#execs.values()) events.exited(undefined, this.#over);
-    if (!this.#closing && !this.#isDead) this.#die({ reason: this.#over.message, final: false });
-    rmSync(this.#logFolder, { recursive: true, force: true });
+    if (this.#ending === undefined && !this.#isDead) this.#die({ reason: this.#over.message, final: false });
   }
-
-  #tail(): string {
-    try {
-      return readFileSync(this.#log, "utf8").slice(-TAIL_BYTES).trim();
-    } catch {
-      // Its folder was swept away: there is nothing to show.
-      return "";
-    }
-  }
-
-  async #ended(): Promise<void> {
-    await this.#process.exited;
-  }
-}
-
-/** A pipe that nobody reads any more: the process's end says so as well. */
-function ignoreClosed(): void {
-  return;
 }

@@ -2,7 +2,7 @@ import { fileError, showPath } from "../common/file-errors.ts";
 import { parseListing, parseStat } from "../common/listing.ts";
 import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
 import { RunningExec, runScript } from "./exec.ts";
-import { FILES_FILE, type Place, WORKSPACE } from "./place.ts";
+import { filesOf, type Place, WORKSPACE } from "./place.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 /** Looks at a folder that changes while it is listed. */
@@ -127,7 +127,7 @@ export class ModalWorkspace implements Workspace {
   }
 
   #argv(words: readonly string[]): string[] {
-    return [this.#place.sh, "-c", AROUND, "glue", FILES_FILE, ...words];
+    return [this.#place.sh, "-c", AROUND, "glue", filesOf(this.#place), ...words];
   }
 
   /** The bytes that a reading operation prints after its first, which says that the file is open. */

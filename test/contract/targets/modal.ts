@@ -28,6 +28,7 @@ export const modal: readonly ContractTarget[] = SDKS.map((sdk) => ({
       env: double.env(sdk),
       mode: "copy",
       hostAddress: "127.0.0.1",
+      unprivileged: { "modal.image": "example.test/with-user:1" },
       stop: () => double.stop(),
     };
   },

@@ -142,6 +142,15 @@ class Sandbox:
         self.ended = asyncio.Event()
         self.init = None
         self.pid = None
+        self.user = 0
+
+    def as_user(self):
+        """The words that make a command one of the image's user."""
+        number = str(self.user)
+        return ["setpriv", "--reuid", number, "--regid", number, "--clear-groups", "--"] if self.user else []
+
+    def env(self):
+        return {**ENV, "HOME": "/home/user"} if self.user else ENV
 
     async def start(self):
         root = f"{self.folder}/root"
@@ -153,7 +162,10 @@ class Sandbox:
         for name in ["bin", "sbin", "lib", "lib32", "lib64"]:
             if os.path.islink(f"/{name}"):
                 os.symlink(os.readlink(f"/{name}"), f"{root}/{name}")
-        words = list(self.definition.entrypoint_args) or ["sleep", "infinity"]
+        for name in ["home/user", "workspace"] if self.user else []:
+            os.mkdir(f"{root}/{name}")
+            os.chown(f"{root}/{name}", self.user, self.user)
+        words = [*self.as_user(), *(list(self.definition.entrypoint_args) or ["sleep", "infinity"])]
         self.init = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", str(HERE / "enter.sh"),
             self.folder, sys.base_prefix, str(HERE), *words,
@@ -198,9 +210,9 @@ class Sandbox:
         self.commands[exec_id] = command
         if argv[0] == FS_TOOLS:
             argv = ["/opt/python/bin/python3", "-I", "/__modal/fs_tools.py", *argv[1:]]
-        words = [f"{name}={value}" for name, value in {**ENV, **env}.items()]
+        words = [f"{name}={value}" for name, value in {**self.env(), **env}.items()]
         # A folder that is missing fails the command, not the call.
-        inside = ["env", "-i", "-C", workdir or "/", *words, *argv]
+        inside = [*self.as_user(), "env", "-i", "-C", workdir or "/", *words, *argv]
         # The terminal is for the command alone: what a key sends must not reach the program that entered the root.
         take = ["setsid", "--ctty"] if with_pty else []
         outer = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--", *take, "chroot", f"{self.folder}/root", *inside]
