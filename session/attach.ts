@@ -1,8 +1,9 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { relative } from "node:path";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { isInside } from "./host-tree.ts";
+import { liveLease, servedPath } from "./keeper-lease.ts";
 import { type LiveSession, liveSession } from "./live-session.ts";
 import type { SessionMeta } from "./meta.ts";
 import { readMeta } from "./read-meta.ts";
@@ -40,8 +41,16 @@ export async function attachTo(
   version?: string,
 ): Promise<LiveSession> {
   const options = await resolveReferences(meta.options, around.env);
-  const runtime = await (await loadRuntime(meta.runtime)).attach(meta.handle, options);
+  const runtime = await (await loadRuntime(meta.runtime)).attach(meta.handle, options, servedBy(around, folder));
   return liveSession(around, { folder, meta, options, runtime, startFolder, version });
+}
+
+/** The socket of a keeper that serves the sandbox, where one lives and it is not this process itself. */
+function servedBy({ facts }: Surroundings, folder: SessionFolder): string | undefined {
+  const path = servedPath(folder);
+  if (!existsSync(path)) return undefined;
+  const lease = liveLease(folder, facts);
+  return lease === undefined || lease.pid === process.pid ? undefined : path;
 }
 
 /** The caller's own subfolder where it stands in the session's tree, else the top. */

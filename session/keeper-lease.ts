@@ -68,10 +68,20 @@ const LONGEST_SOCKET_PATH = 103;
 
 /** Where the keeper of a session listens: in its folder, or where that is too long for a socket, in a private folder for such. */
 export function socketPath(folder: SessionFolder): string {
-  const near = join(folder.path, "keeper.sock");
+  return pathFor(folder, "sock");
+}
+
+/** Where the keeper lets others use the sandbox by the connection that it has, if the runtime can do that. */
+export function servedPath(folder: SessionFolder): string {
+  return pathFor(folder, "served");
+}
+
+function pathFor(folder: SessionFolder, kind: "sock" | "served"): string {
+  const near = join(folder.path, `keeper.${kind}`);
   if (Buffer.byteLength(near) <= LONGEST_SOCKET_PATH) return near;
   const uid = process.getuid?.() ?? 0;
-  return join(privateFolder(join(process.env.XDG_RUNTIME_DIR ?? shortTmp(), `glue-${uid}`), uid), `${folder.id}.sock`);
+  const base = join(process.env.XDG_RUNTIME_DIR ?? shortTmp(), `glue-${uid}`);
+  return join(privateFolder(base, uid), `${folder.id}.${kind}`);
 }
 
 const shortTmp = () => (Buffer.byteLength(tmpdir()) <= 60 ? tmpdir() : "/tmp");

@@ -1,9 +1,10 @@
 import { existsSync, statSync } from "node:fs";
 import { isGlueError } from "../spec/glue-error.ts";
+import { removeIfThere } from "./atomic-file.ts";
 import { attachSession } from "./attach.ts";
 import { closeIfUnused } from "./close-unused.ts";
 import { isInUse } from "./judge.ts";
-import { removeLease, socketPath, writeLease } from "./keeper-lease.ts";
+import { removeLease, servedPath, socketPath, writeLease } from "./keeper-lease.ts";
 import { type KeeperHandler, serveKeeper } from "./keeper-socket.ts";
 import type { LiveSession } from "./live-session.ts";
 import { type Lock, takeLock } from "./lock.ts";
@@ -80,6 +81,8 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
   const saveInTime = deadlineWatch(session, times);
   const idle = idleWatch(session, times.idleMs ?? idleOption(session));
   let beating = false;
+  // Others then need no connection of their own; where it fails, they have one.
+  session.runtime.serve?.(servedPath(folder)).catch((error: unknown) => session.voice.warn(said(error)));
   const beat = async () => {
     if (isOver(session)) return over.resolve("session over");
     writeLease(folder, facts, path, startedAt);
@@ -92,7 +95,7 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
     beating = true;
     // A beat that fails is tried again with the next one: the session is none the worse for it.
     beat()
-      .catch((error: unknown) => session.voice.warn(error instanceof Error ? error.message : String(error)))
+      .catch((error: unknown) => session.voice.warn(said(error)))
       .finally(() => {
         beating = false;
       });
@@ -112,8 +115,11 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
     clearTimeout(due);
     socket.stop();
     removeLease(folder);
+    removeIfThere(servedPath(folder));
   }
 }
+
+const said = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function handlerOf(session: LiveSession, startedAt: string, stop: () => void): KeeperHandler {
   const hello = { session: session.id, pid: process.pid, glueVersion: GLUE_VERSION, startedAt };

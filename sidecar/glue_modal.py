@@ -245,7 +245,7 @@ class Sidecar:
             self.server = await asyncio.start_unix_server(self.take_other, path, limit=LINE_LIMIT)
         finally:
             os.umask(before)
-        self.path = path
+        self.path, self.inode = path, os.stat(path).st_ino
 
     async def take_other(self, reader, writer):
         peer = Peer(self, Wire(reader, writer), False)
@@ -266,9 +266,11 @@ class Sidecar:
             return
         self.server.close()
         try:
-            os.unlink(self.path)
+            # Whoever serves next may have replaced it.
+            if os.stat(self.path).st_ino == self.inode:
+                os.unlink(self.path)
         except FileNotFoundError:
-            pass  # whoever serves next has replaced it
+            pass
         while any(not peer.is_main for peer in self.peers) and not self.stop.is_set() and self.ended is None:
             self.peer_left.clear()
             waits = [asyncio.ensure_future(self.peer_left.wait()), asyncio.ensure_future(self.stop.wait())]

@@ -1,11 +1,33 @@
 /** The whole stack: the command line, the sidecar, the real SDK, and the double. */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { serveGit } from "../roundtrip/git-server.ts";
+import { runs, until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { doubleProblem, ModalDouble, pythonOf, testWithModal } from "./double.ts";
-
-const MAIN = join(import.meta.dir, "../../cmd/main.ts");
+import { doubleProblem, ModalDouble, testWithModal } from "./double.ts";
+import {
+  folder,
+  git,
+  glue,
+  idIn,
+  repository,
+  running,
+  type Setting,
+  sessionOf,
+  start,
+  succeed,
+  waitFor,
+} from "./user.ts";
 
 let double: ModalDouble;
 beforeAll(async () => {
@@ -15,103 +37,194 @@ afterAll(async () => {
   await double?.stop();
 });
 
-interface Setting {
-  readonly tree: string;
-  readonly home: string;
-  readonly env: Record<string, string>;
+/** What was brought back, landed and checked out in a folder of its own. */
+async function landed(at: Setting, id: string): Promise<string> {
+  await succeed(at, "session", "apply", id);
+  const into = join(tempDir(), "landed");
+  await git(at, "worktree", "add", "-q", into, `glue/${id}`);
+  return into;
 }
 
-async function repository(): Promise<Setting> {
-  const top = tempDir();
-  const home = join(top, "glue");
-  const tree = join(top, "tree");
-  mkdirSync(tree);
-  const env = {
-    PATH: process.env.PATH ?? "",
-    HOME: top,
-    TZ: "UTC",
-    GLUE_HOME: home,
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CONFIG_SYSTEM: "/dev/null",
-    GIT_AUTHOR_NAME: "Me",
-    GIT_AUTHOR_EMAIL: "me@example.com",
-    GIT_COMMITTER_NAME: "Me",
-    GIT_COMMITTER_EMAIL: "me@example.com",
-    GLUE_RUNTIME: "modal",
-    MODAL_PYTHON: pythonOf("newest"),
-    ...double.env(),
-  };
-  const at = { tree, home, env };
-  for (const words of [
-    ["init", "-q", "-b", "main", "."],
-    ["commit", "-q", "--allow-empty", "-m", "start"],
-  ]) {
-    await git(at, ...words);
-  }
-  writeFileSync(join(tree, "kept"), "kept\n");
-  return at;
-}
-
-function start({ tree, env }: Setting, words: readonly string[]) {
-  return Bun.spawn([process.execPath, MAIN, ...words], {
-    cwd: tree,
-    env,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-}
-
-async function glue(at: Setting, ...words: string[]) {
-  const child = start(at, words);
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { out, err, code };
-}
-
-async function git({ tree, env }: Setting, ...words: string[]): Promise<string> {
-  const child = Bun.spawn(["git", ...words], { cwd: tree, env, stdout: "pipe", stderr: "pipe" });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  if (code !== 0) throw new Error(err);
-  return out;
-}
-
-async function until(what: string, holds: () => unknown, ms = 30_000): Promise<void> {
-  for (const end = performance.now() + ms; performance.now() < end; await Bun.sleep(50)) if (await holds()) return;
-  throw new Error(`not within ${ms} ms: ${what}`);
-}
-
-/** The sandboxes of a session that run, by the tags that glue gave them. */
-async function running(id: string): Promise<number> {
-  const { sandboxes } = await double.state();
-  return sandboxes.filter((box) => box.running && box.tags["glue-session"] === id).length;
-}
-
-async function sessionOf(at: Setting): Promise<{ id: string; state: string; capture?: { status: string } }> {
-  const { out } = await glue(at, "session", "list", "--all", "--json");
-  const [session] = (JSON.parse(out) as { sessions: { id: string; state: string }[] }).sessions;
-  if (session === undefined) throw new Error(`no session: ${out}`);
-  return session;
-}
-
-testWithModal("after a SIGKILL of glue in a run the work is on this machine first, then the sandbox ends", async () => {
-  const at = await repository();
-  const child = start(at, ["run", "-c", "echo made >made; echo more >>kept; echo ready; sleep 600"]);
-  const reader = child.stdout.getReader();
-  expect(new TextDecoder().decode((await reader.read()).value)).toBe("ready\n");
-  const { id } = await sessionOf(at);
-  const saved = join(at.home, "sessions", id, "farewell");
-  child.kill("SIGKILL");
-  let first = "";
-  await until("the sandbox has ended", async () => {
-    const isSaved = existsSync(saved);
-    const ended = (await running(id)) === 0;
-    if (first === "" && (isSaved || ended)) first = isSaved ? "saved" : "ended";
-    return ended;
-  });
-  expect(first).toBe("saved");
-  const pruned = await glue(at, "prune");
-  expect({ code: pruned.code, err: pruned.code === 0 ? "" : pruned.err }).toEqual({ code: 0, err: "" });
-  expect((await glue(at, "session", "apply", id)).code).toBe(0);
-  expect(await git(at, "show", `glue/${id}:made`)).toBe("made\n");
-  expect(await git(at, "show", `glue/${id}:kept`)).toBe("kept\nmore\n");
+testWithModal("a bundle: all kinds of changes go in and come back, and nothing is left", async () => {
+  const at = await repository(double);
+  writeFileSync(join(at.tree, "kept"), "kept\nuncommitted\n");
+  const binary = crypto.getRandomValues(new Uint8Array(100_000));
+  mkdirSync(join(at.tree, "sub"));
+  writeFileSync(join(at.tree, "sub/binary"), binary);
+  symlinkSync("kept", join(at.tree, "link"));
+  const script = [
+    "set -e",
+    'test -L link && grep -q uncommitted kept && test -z "$(git status --porcelain)"',
+    `test "$(sha256sum <sub/binary)" = "${new Bun.CryptoHasher("sha256").update(binary).digest("hex")}  -"`,
+    "git mv kept moved; git -c user.name=A -c user.email=a@b commit -qm agent",
+    "echo more >>moved; printf '\\000\\377' >made; chmod +x made; ln -s made sub/other",
+  ].join("\n");
+  const { err } = await succeed(at, "run", "-v", "-c", script);
+  expect(err).toContain("bundle");
+  const id = idIn(err);
+  expect(await running(at, id)).toBe(0);
+  const top = await landed(at, id);
+  expect(readFileSync(join(top, "moved"), "utf8")).toBe("kept\nuncommitted\nmore\n");
+  expect(readFileSync(join(top, "made"))).toEqual(Buffer.from([0, 255]));
+  expect(lstatSync(join(top, "made")).mode & 0o111).toBe(0o111);
+  expect(readlinkSync(join(top, "sub/other"))).toBe("made");
+  expect(Buffer.compare(readFileSync(join(top, "sub/binary")), binary)).toBe(0);
+  expect(await git(at, "log", "--format=%s", `glue/${id}`)).toContain("agent\n");
 });
+
+testWithModal("a folder that is no repository goes and comes back, and the command's status is the run's", async () => {
+  const at = folder(double);
+  const ran = await glue(at, "run", "-c", "cat kept; echo 2 >>kept; exit 7");
+  expect({ code: ran.code, out: ran.out }).toEqual({ code: 7, out: "kept\n" });
+  expect(ran.err).toContain("1 file changed");
+});
+
+testWithModal("over the cap: cloned from the remote where there is one, else in pieces", async () => {
+  const at = await repository(double);
+  writeFileSync(join(at.tree, "big"), crypto.getRandomValues(new Uint8Array(400_000)));
+  await git(at, "add", ".");
+  await git(at, "commit", "-qm", "big");
+  const root = join(at.tree, "..");
+  await git(at, "clone", "-q", "--bare", ".", join(root, "served.git"));
+  writeFileSync(join(at.tree, "kept"), "changed\n");
+  const cap = ["--set", "modal.bundle_cap_mb=0.1"];
+  const inPieces = await succeed(at, "run", "-v", ...cap, "-c", "wc -c <big; cat kept");
+  expect(inPieces.out).toBe("400000\nchanged\n");
+  const server = serveGit(root);
+  try {
+    await git(at, "remote", "add", "origin", `${server.url}/served.git`);
+    await git(at, "fetch", "-q", "origin");
+    const cloned = await succeed(at, "run", "-v", ...cap, "-c", "wc -c <big; cat kept; echo x >>kept");
+    expect(cloned.out).toBe("400000\nchanged\n");
+    expect(server.requests.filter((line) => line.includes("git-upload-pack")).length).toBeGreaterThan(1);
+    expect(cloned.err).toContain("1 file changed");
+  } finally {
+    server.stop();
+  }
+});
+
+testWithModal("an image without git: the tree travels as an archive, both ways", async () => {
+  const at = await repository(double);
+  const ran = await succeed(
+    at,
+    "run",
+    "--set",
+    "modal.image=example.test/without-git:1",
+    "-c",
+    "! command -v git && echo new >made",
+  );
+  expect(readFileSync(join(await landed(at, idIn(ran.err)), "made"), "utf8")).toBe("new\n");
+});
+
+for (const image of ["modal's own", "example.test/without-git:1", "example.test/with-user:1"]) {
+  testWithModal(
+    `after a SIGKILL of glue in a run the work is on this machine first, then the sandbox ends (${image})`,
+    async () => {
+      const at = await repository(double);
+      const set = image.includes("/") ? ["--set", `modal.image=${image}`] : [];
+      const child = start(at, "run", ...set, "-c", "echo made >made; echo more >>kept; echo ready; sleep 600");
+      await waitFor(child, "ready\n");
+      const { id } = await sessionOf(at);
+      const saved = join(at.home, "sessions", id, "farewell");
+      child.kill("SIGKILL");
+      let first = "";
+      const hasEnded = async () => {
+        const ended = (await running(at, id)) === 0;
+        if (first === "" && (ended || existsSync(saved))) first = existsSync(saved) ? "saved" : "ended";
+        return ended;
+      };
+      await until("the sandbox has ended", hasEnded, 60_000);
+      expect(first).toBe("saved");
+      expect((await succeed(at, "prune")).out).toContain(id);
+      const top = await landed(at, id);
+      expect(readFileSync(join(top, "made"), "utf8")).toBe("made\n");
+      expect(readFileSync(join(top, "kept"), "utf8")).toBe("kept\nmore\n");
+    },
+  );
+}
+
+testWithModal(
+  "a sandbox that reaches its lifetime in a run ends it with 125 and the sentence that says so",
+  async () => {
+    const at = await repository(double);
+    const child = start(at, "run", "-c", "echo ready; sleep 600");
+    await waitFor(child, "ready");
+    await double.end("timeout");
+    const err = (await child.stderr.text()).replaceAll(/\s+/g, " ");
+    expect(await child.exited).toBe(125);
+    expect(err).toContain(
+      "◆ Runtime workspace diff unavailable (executorDead): modal sidecar is no longer reachable (sandbox may have auto-terminated on sandbox_timeout_seconds, or the python process exited); end-of-session diff cannot be captured ",
+    );
+  },
+);
+
+testWithModal(
+  "a sidecar that is killed in a run is seen at once; the sandbox is kept, and closing brings the work back",
+  async () => {
+    const at = await repository(double);
+    const child = start(at, "run", "-c", "echo made >made; echo ready; sleep 600");
+    await waitFor(child, "ready");
+    const { id } = await sessionOf(at);
+    const began = performance.now();
+    process.kill(sidecarOf(child.pid), "SIGKILL");
+    const err = await child.stderr.text();
+    expect(await child.exited).toBe(125);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(err).toContain("The Modal sidecar has ended (SIGKILL)");
+    expect(await running(at, id)).toBe(1);
+    await succeed(at, "session", "close", id);
+    expect(await running(at, id)).toBe(0);
+    expect(readFileSync(join(await landed(at, id), "made"), "utf8")).toBe("made\n");
+  },
+);
+
+testWithModal(
+  "an open session's keeper serves its sidecar to every process; its death costs nothing but speed",
+  async () => {
+    const at = await repository(double);
+    const id = (await succeed(at, "session", "start")).out.trim();
+    const folder = join(at.home, "sessions", id);
+    const served = join(folder, "keeper.served");
+    await until("the keeper serves", () => existsSync(served), 30_000);
+    expect(lstatSync(served).mode & 0o777).toBe(0o600);
+    await succeed(at, "exec", "-s", id, "-c", "echo first >one");
+    const before = (await double.state()).calls;
+    expect((await succeed(at, "exec", "-s", id, "-c", "cat one; head -c 3000000 /dev/zero | wc -c")).out).toBe(
+      "first\n3000000\n",
+    );
+    const after = (await double.state()).calls;
+    // No connection of their own: nobody asked for the way to the sandbox.
+    for (const call of ["SandboxGetTaskIdV2", "SandboxGetCommandRouterAccess", "TaskGetCommandRouterAccess"]) {
+      expect([call, after[call]]).toEqual([call, before[call]]);
+    }
+    const { pid } = JSON.parse(readFileSync(join(folder, "keeper.json"), "utf8")) as { pid: number };
+    const long = start(at, "exec", "-s", id, "-c", "echo ready; sleep 2; echo done");
+    const reader = await waitFor(long, "ready");
+    process.kill(pid, "SIGKILL");
+    await until("the keeper is dead", () => !runs(pid));
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("done\n");
+    expect(await long.exited).toBe(0);
+    expect((await succeed(at, "exec", "-s", id, "-c", "cat one")).out).toBe("first\n");
+    await succeed(at, "session", "close", id);
+    expect(await running(at, id)).toBe(0);
+    expect(readFileSync(join(await landed(at, id), "one"), "utf8")).toBe("first\n");
+  },
+);
+
+testWithModal("the token is nowhere on disk, nor in what is printed", async () => {
+  const at = await repository(double);
+  const secret = at.env.MODAL_TOKEN_SECRET ?? "";
+  const ran = await succeed(at, "run", "-v", "--", "env");
+  expect(ran.out + ran.err).not.toContain(secret);
+  for (const name of readdirSync(at.home, { recursive: true, withFileTypes: true })) {
+    if (name.isFile()) expect(readFileSync(join(name.parentPath, name.name), "latin1")).not.toContain(secret);
+  }
+});
+
+/** The sidecar that a glue has started: its only child by Python. */
+function sidecarOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+  const found = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "latin1").includes("glue_modal.py"));
+  if (found === undefined) throw new Error(`none of ${children.join(" ")} is a sidecar`);
+  return found;
+}

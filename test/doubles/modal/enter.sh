@@ -1,12 +1,15 @@
 # Makes the root of one sandbox in a mount and process namespace of its own; runs there as process 1 until it is killed.
-# $1 the sandbox's folder, $2 the Python installation, $3 this folder; then the sandbox's own command.
+# $1 the sandbox's folder, $2 the Python installation, $3 this folder, $4 programs that it lacks; then the sandbox's own command.
 set -e
-root=$1/root python=$2 here=$3
-shift 3
+root=$1/root python=$2 here=$3 without=$4
+shift 4
 mount --make-rprivate /
 for name in usr etc; do
   mount --bind "/$name" "$root/$name"
   mount -o remount,bind,ro "$root/$name"
+done
+for name in $without; do
+  mount --bind "$here/fs_tools.py" "$root$name"
 done
 mount --bind "$python" "$root/opt/python"
 mount --bind "$here" "$root/__modal"

@@ -143,6 +143,7 @@ class Sandbox:
         self.init = None
         self.pid = None
         self.user = 0
+        self.without = []  # programs that its image lacks
 
     def as_user(self):
         """The words that make a command one of the image's user."""
@@ -168,7 +169,7 @@ class Sandbox:
         words = [*self.as_user(), *(list(self.definition.entrypoint_args) or ["sleep", "infinity"])]
         self.init = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", str(HERE / "enter.sh"),
-            self.folder, sys.base_prefix, str(HERE), *words,
+            self.folder, sys.base_prefix, str(HERE), " ".join(self.without), *words,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(f"{self.folder}/init.log", "wb"),
             start_new_session=True,
         )

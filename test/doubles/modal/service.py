@@ -34,6 +34,7 @@ class Service:
         self.sandboxes, self.apps, self.secrets = {}, {}, {}
         self.images, self.calls = {}, {}
         self.with_user = set()  # images whose commands run as a user of their own
+        self.without_git = set()
         self.faults = {}
         self.jwt = jwt()
         self.tasks = {}
@@ -139,8 +140,9 @@ class Service:
         image_id = f"im-{base62(22)}"
         self.images[image_id] = commands
         text = "\n".join(commands)
-        if "example.test/with-user:" in text or any(base.image_id in self.with_user for base in request.image.base_images):
-            self.with_user.add(image_id)
+        for tag, kind in [("example.test/with-user:", self.with_user), ("example.test/without-git:", self.without_git)]:
+            if tag in text or any(base.image_id in kind for base in request.image.base_images):
+                kind.add(image_id)
         metadata = api.ImageMetadata(image_builder_version="2025.06")
         # A tag that nobody has, and a layer that is told to fail.
         if "no-such-image" in text or self.faults.get("image_build"):
@@ -175,6 +177,7 @@ class Service:
         sandbox = Sandbox(self.folder, sandbox_id, task_id, definition, {tag.tag_name: tag.tag_value for tag in tags}, app_id)
         sandbox.second = second
         sandbox.user = 65534 if definition.image_id in self.with_user else 0
+        sandbox.without = ["/usr/bin/git"] if definition.image_id in self.without_git else []
         self.sandboxes[sandbox_id] = self.tasks[task_id] = sandbox
         await sandbox.start()
         if self.take("lost_create"):
