@@ -42,7 +42,9 @@ export async function attachTo(
 ): Promise<LiveSession> {
   const options = await resolveReferences(meta.options, around.env);
   const runtime = await (await loadRuntime(meta.runtime)).attach(meta.handle, options, servedBy(around, folder));
-  return liveSession(around, { folder, meta, options, runtime, startFolder, version });
+  const session = liveSession(around, { folder, meta, options, runtime, startFolder, version });
+  if (runtime.deadline !== undefined) (await import("./deadline.ts")).watchDeadline(session);
+  return session;
 }
 
 /** The socket of a keeper that serves the sandbox, where one lives and it is not this process itself. */

@@ -75,7 +75,12 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
   if (unsaved !== undefined) return unsaved;
   if (session.meta.mode === "direct") return undefined;
   const report = await capture(session, occasion);
-  if (report.status === "unavailable") session.voice.warn(captureGapLine(report));
+  if (report.status === "unavailable") {
+    session.voice.warn(captureGapLine(report));
+    const { capture: before, id } = session.meta;
+    if (before?.status === "captured")
+      session.voice.warn(`What was saved at ${before.at} is on this machine: glue session apply ${id} lands it.`);
+  }
   if (report.mayRelease) {
     enter(session, "captured", { capture: recordOf(report) });
     return undefined;

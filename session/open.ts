@@ -131,6 +131,7 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
       session.meta = recordState(around, folder, session.meta, "open", { stage });
     }
     logState(around, folder, session.meta);
+    if (live.deadline !== undefined) (await import("./deadline.ts")).watchDeadline(session);
     return session;
   } catch (error) {
     await prepared?.discard();

@@ -12,6 +12,7 @@ import time
 PROTOCOL = 1
 PIECE = 262_144
 LINE_LIMIT = 4 * 1024 * 1024
+WINDOW = 4 * 1024 * 1024
 # For a call of the SDK that has no time limit of its own.
 CALL_SECONDS = 120
 IMAGE_SECONDS = 3_600
@@ -577,6 +578,26 @@ class Peer:
         return {}
 
 
+def limit_windows():
+    """
+    A stream of output may be ahead of its reader by this much and no more. The SDK gives each stream as much as the whole connection, so that
+    one whose reader stalls would hold up all others.
+    """
+    try:
+        from grpclib.config import Configuration
+    except ImportError:
+        return  # an SDK that does without it
+    given = Configuration.__init__
+
+    def init(self, *args, **named):
+        wanted = named.get("http2_stream_window_size")
+        if wanted is not None:
+            named["http2_stream_window_size"] = min(wanted, WINDOW)
+        given(self, *args, **named)
+
+    Configuration.__init__ = init
+
+
 def import_modal(out):
     """The SDK, or a frame that says why there is none."""
     # What stands beside this file or in the folder glue was started in must not pass for the SDK.
@@ -587,6 +608,7 @@ def import_modal(out):
         text = "Python %d.%d is too old; the modal SDK needs 3.10 or later" % sys.version_info[:2]
     else:
         try:
+            limit_windows()
             import modal
             import modal.config
 

@@ -231,8 +231,8 @@ export class ModalCommand implements RunningCommand {
     const exec = await this.#exec.promise;
     const { stdin = new Uint8Array(), pty } = this.#facts.options;
     const send = async (payload: Uint8Array, eof: boolean) => {
-      const answer = await this.#sidecar.request("send input", "input", { exec, eof }, { payload });
-      if (answer.closed === true) throw new GlueError("ioFailed", "Nobody reads the input any more.");
+      if (!(await this.#sidecar.input(exec, payload, eof)))
+        throw new GlueError("ioFailed", "Nobody reads the input any more.");
     };
     const sink = {
       async write(bytes: Uint8Array) {

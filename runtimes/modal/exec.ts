@@ -85,9 +85,7 @@ export class RunningExec {
     do {
       const piece = bytes.subarray(at, at + INPUT_PIECE);
       at += piece.length;
-      const params = { exec: this.#number, eof: eof && at >= bytes.length };
-      const answer = await this.#sidecar.request("send input", "input", params, { payload: piece });
-      if (answer.closed === true) return false;
+      if (!(await this.#sidecar.input(this.#number, piece, eof && at >= bytes.length))) return false;
     } while (at < bytes.length);
     return true;
   }

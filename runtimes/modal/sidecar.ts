@@ -9,6 +9,8 @@ const START_MS = 60_000;
 /** For one that runs already. */
 const GREETING_MS = 5_000;
 const SHUTDOWN_MS = 30_000;
+/** Input up to this travels in the JSON itself. PROTOCOL.md says what that costs. */
+const SMALL_BYTES = 1_024;
 
 /** Whether the end of the connection is the end of the sandbox, and what is to be done before it. */
 export interface Life {
@@ -119,6 +121,14 @@ export class Sidecar {
       throw error;
     }
     return exec;
+  }
+
+  /** Sends input and its end; false when nobody reads it any more. Resolves when the service has taken it. */
+  async input(exec: number, bytes: Uint8Array, eof: boolean): Promise<boolean> {
+    const small = bytes.length <= SMALL_BYTES;
+    const params = small ? { exec, eof, data: Buffer.from(bytes).toString("base64") } : { exec, eof };
+    const answer = await this.request("send input", "input", params, small ? {} : { payload: bytes });
+    return answer.closed !== true;
   }
 
   credit(exec: number, fd: 1 | 2, bytes: number): void {

@@ -158,6 +158,16 @@ testWithModal(
   },
 );
 
+testWithModal("a run is warned before its sandbox's end, and what was changed until then is saved", async () => {
+  const at = await repository(double);
+  const script = "echo made >made; sleep 600";
+  const ran = await glue(at, "run", "--set", "modal.sandbox_timeout_seconds=12", "-c", script);
+  expect(ran.code).toBe(125);
+  expect(ran.err).toMatch(/ends by itself in \d seconds, at .*Z; what runs in it then is cut off/);
+  expect(ran.err).toContain("(executorDead)");
+  expect(readFileSync(join(await landed(at, (await sessionOf(at)).id), "made"), "utf8")).toBe("made\n");
+});
+
 testWithModal(
   "a sidecar that is killed in a run is seen at once; the sandbox is kept, and closing brings the work back",
   async () => {

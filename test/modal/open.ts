@@ -34,8 +34,9 @@ export async function openOn(
   double: ModalDouble,
   set: Readonly<Record<string, string>> = {},
   kind: "process" | "open" = "process",
+  sdk: Sdk = "newest",
 ): Promise<RuntimeSession> {
-  return await createRuntime().open(await optionsFor(double, set), contextFor(kind));
+  return await createRuntime().open(await optionsFor(double, set, sdk), contextFor(kind));
 }
 
 /** Runs a command to its end and collects what it printed. */

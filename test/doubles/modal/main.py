@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from grpclib.server import Server
+from grpclib.protocol import H2Protocol
 from h2.connection import H2Connection
 from h2.settings import SettingCodes, Settings
 
@@ -30,6 +31,24 @@ def take_many_streams():
         self.local_settings = Settings(client=self.config.client_side, initial_values=first)
 
     H2Connection.__init__ = init
+
+
+connections = set()
+
+
+def remember_connections():
+    """So that they can be cut: a worker that is gone answers nobody."""
+    made, lost = H2Protocol.connection_made, H2Protocol.connection_lost
+
+    def connection_made(self, transport):
+        made(self, transport)
+        connections.add(transport)
+
+    def connection_lost(self, error):
+        connections.discard(self.connection._transport)
+        lost(self, error)
+
+    H2Protocol.connection_made, H2Protocol.connection_lost = connection_made, connection_lost
 
 
 class Mapped:
@@ -62,6 +81,7 @@ async def listen(mapping, context=None):
 
 async def main(folder, token_id, token_secret):
     take_many_streams()
+    remember_connections()
     service = Service(folder, (token_id, token_secret))
     control, port = await listen(service.control_plane())
     router, router_port = await listen(service.router(), certificate(folder))
@@ -88,9 +108,9 @@ async def main(folder, token_id, token_secret):
                 sandbox.end(ENDS[order["how"]], 124 if order["how"] == "timeout" else 137)
         elif what == "router-down":
             router.close()
-            for handler in list(router._handlers):
-                handler.close()
-                handler.connection_lost(None)
+            for transport in list(connections):
+                if transport.get_extra_info("sockname")[1] == router_port:
+                    transport.abort()
         elif what == "image":
             service.images[order["id"]] = []
         elif what == "secret":

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextvars
 import json
 import random
 import string
@@ -27,12 +28,17 @@ def jwt(seconds=3600):
     return f"{part({'alg': 'none'})}.{part({'exp': int(time.time()) + seconds, 'n': base62(8)})}.x"
 
 
+# Of the call that is being answered: the client sends a call again with the same one.
+idempotency_key = contextvars.ContextVar("idempotency_key", default=None)
+
+
 class Service:
     def __init__(self, folder, token):
         self.folder, self.token = folder, token
         self.router_url = ""
         self.sandboxes, self.apps, self.secrets = {}, {}, {}
         self.images, self.calls = {}, {}
+        self.created = {}  # sandboxes by the key of the call that made them
         self.with_user = set()  # images whose commands run as a user of their own
         self.without_git = set()
         self.faults = {}
@@ -57,6 +63,7 @@ class Service:
         async def handle(stream):
             self.calls[method] = self.calls.get(method, 0) + 1
             metadata = stream.metadata
+            idempotency_key.set(metadata.get("x-idempotency-key"))
             if name.endswith("ModalClient"):
                 given = (metadata.get("x-modal-token-id"), metadata.get("x-modal-token-secret"))
                 if given != self.token:
@@ -172,6 +179,9 @@ class Service:
         slow = self.take("slow_create")
         if slow:
             await asyncio.sleep(slow)
+        key = idempotency_key.get()
+        if key in self.created:
+            return self.created[key]
         sandbox_id = f"sb-{base62(25 if second else 22)}"
         task_id = f"ta-{base62(22)}{'V' if second else 'a'}"
         sandbox = Sandbox(self.folder, sandbox_id, task_id, definition, {tag.tag_name: tag.tag_value for tag in tags}, app_id)
@@ -180,6 +190,8 @@ class Service:
         sandbox.without = ["/usr/bin/git"] if definition.image_id in self.without_git else []
         self.sandboxes[sandbox_id] = self.tasks[task_id] = sandbox
         await sandbox.start()
+        if key is not None:
+            self.created[key] = sandbox
         if self.take("lost_create"):
             raise GRPCError(Status.UNAVAILABLE, "connection lost")
         return sandbox
