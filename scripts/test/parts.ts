@@ -27,8 +27,7 @@ export const PARTS: readonly Part[] = [
   { name: "docker", folders: ["test/docker"], ...slow },
   { name: "daytona", folders: ["test/daytona"], ...slow },
   { name: "sprites", folders: ["test/sprites"], ...slow },
-  // A planned runtime's: it claims nothing yet.
-  { name: "modal", folders: ["test/modal"], ...slow, onlyByName: true },
+  { name: "modal", folders: ["test/modal"], ...slow },
   { name: "contract", folders: ["test/contract"], ...slow },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
   { name: "acceptance", folders: ["test/acceptance"], ...slow },

@@ -198,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "c3eb727152c5c322";
+export const OPTIONS_FINGERPRINT = "f3597a8938d9b8";

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { serveGit } from "../roundtrip/git-server.ts";
 import { runs, until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { doubleProblem, ModalDouble, testWithModal } from "./double.ts";
+import { doubleProblem, ModalDouble, testLongWithModal, testWithModal } from "./double.ts";
 import {
   folder,
   git,
@@ -117,30 +117,28 @@ testWithModal("an image without git: the tree travels as an archive, both ways",
 });
 
 for (const image of ["modal's own", "example.test/without-git:1", "example.test/with-user:1"]) {
-  testWithModal(
-    `after a SIGKILL of glue in a run the work is on this machine first, then the sandbox ends (${image})`,
-    async () => {
-      const at = await repository(double);
-      const set = image.includes("/") ? ["--set", `modal.image=${image}`] : [];
-      const child = start(at, "run", ...set, "-c", "echo made >made; echo more >>kept; echo ready; sleep 600");
-      await waitFor(child, "ready\n");
-      const { id } = await sessionOf(at);
-      const saved = join(at.home, "sessions", id, "farewell");
-      child.kill("SIGKILL");
-      let first = "";
-      const hasEnded = async () => {
-        const ended = (await running(at, id)) === 0;
-        if (first === "" && (ended || existsSync(saved))) first = existsSync(saved) ? "saved" : "ended";
-        return ended;
-      };
-      await until("the sandbox has ended", hasEnded, 60_000);
-      expect(first).toBe("saved");
-      expect((await succeed(at, "prune")).out).toContain(id);
-      const top = await landed(at, id);
-      expect(readFileSync(join(top, "made"), "utf8")).toBe("made\n");
-      expect(readFileSync(join(top, "kept"), "utf8")).toBe("kept\nmore\n");
-    },
-  );
+  const test = image.includes("/") ? testLongWithModal : testWithModal;
+  test(`after a SIGKILL of glue in a run the work is on this machine first, then the sandbox ends (${image})`, async () => {
+    const at = await repository(double);
+    const set = image.includes("/") ? ["--set", `modal.image=${image}`] : [];
+    const child = start(at, "run", ...set, "-c", "echo made >made; echo more >>kept; echo ready; sleep 600");
+    await waitFor(child, "ready\n");
+    const { id } = await sessionOf(at);
+    const saved = join(at.home, "sessions", id, "farewell");
+    child.kill("SIGKILL");
+    let first = "";
+    const hasEnded = async () => {
+      const ended = (await running(at, id)) === 0;
+      if (first === "" && (ended || existsSync(saved))) first = existsSync(saved) ? "saved" : "ended";
+      return ended;
+    };
+    await until("the sandbox has ended", hasEnded, 60_000);
+    expect(first).toBe("saved");
+    expect((await succeed(at, "prune")).out).toContain(id);
+    const top = await landed(at, id);
+    expect(readFileSync(join(top, "made"), "utf8")).toBe("made\n");
+    expect(readFileSync(join(top, "kept"), "utf8")).toBe("kept\nmore\n");
+  });
 }
 
 testWithModal(
@@ -158,7 +156,7 @@ testWithModal(
   },
 );
 
-testWithModal("a run is warned before its sandbox's end, and what was changed until then is saved", async () => {
+testLongWithModal("a run is warned before its sandbox's end, and what was changed until then is saved", async () => {
   const at = await repository(double);
   const script = "echo made >made; sleep 600";
   const ran = await glue(at, "run", "--set", "modal.sandbox_timeout_seconds=12", "-c", script);

@@ -137,6 +137,16 @@ export function testWithModal(title: string, run: () => unknown, timeoutMs?: num
   testUnless(doubleProblem, title, run, timeoutMs);
 }
 
+/** As `testWithModal`, for what takes long: run where `GLUE_TEST_FULL` is set. */
+export function testLongWithModal(title: string, run: () => unknown, timeoutMs?: number): void {
+  testUnless(
+    doubleProblem ?? (process.env.GLUE_TEST_FULL ? undefined : "slow; set GLUE_TEST_FULL=1"),
+    title,
+    run,
+    timeoutMs,
+  );
+}
+
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";

@@ -1,7 +1,7 @@
 import { describe, expect } from "bun:test";
 import { isGlueError } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/modal/index.ts";
-import { ModalDouble, SDKS, type Sdk, testWithModal } from "./double.ts";
+import { ModalDouble, SDKS, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
 import { contextFor, openOn as openWith, optionsFor as optionsWith, run } from "./open.ts";
 
 async function failureOf(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
@@ -136,7 +136,7 @@ function faults(sdk: Sdk): void {
     }),
   );
 
-  testWithModal("a worker that is gone is told as unknown, and not waited for for ever", () =>
+  testLongWithModal("a worker that is gone is told as unknown, and not waited for for ever", () =>
     withDouble(async (double) => {
       const session = await openOn(double);
       const running = await session.executor.run({ argv: ["sleep", "600"] });
