@@ -45,7 +45,7 @@ export const command = defineCommand({
     const id = findSession(around.home, options.session, io.cwd);
     const interrupts = watchInterrupts((line) => io.err(line));
     try {
-      const session = await attachSession(around, { id, cwd: io.cwd, folder: options.cwd });
+      const session = await attachSession(around, { id, cwd: io.cwd, folder: options.cwd, unseen: true });
       interrupts.whatIsLeft(() => [`The command may still run in session ${id}. glue session close ${id} ends it.`]);
       await ensureKeeper(session);
       const relayed = await relay(session, plan, io, interrupts.signal);

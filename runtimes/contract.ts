@@ -12,6 +12,17 @@ export type { Capability, Options, RuntimeId };
 /** A stream of bytes; chunk borders mean nothing. Pulling is what lets the producer go on, so an unread stream stops it. */
 export type ByteStream = ReadableStream<Uint8Array>;
 
+/** How a sandbox is reached that another process opened. */
+export interface AttachOptions {
+  /** The caller runs a command next, which tells by itself when the sandbox is gone: do not ask the service just for that. */
+  readonly unseen?: boolean;
+  /**
+   * The socket on which another process may serve the sandbox (`RuntimeSession.serve`); where nobody does, or the adapter has no use for
+   * that, it makes no difference.
+   */
+  readonly near?: string | undefined;
+}
+
 /** One kind of place. Stateless: whatever must outlive the process is in the handle. */
 export interface Runtime {
   readonly id: RuntimeId;
@@ -23,11 +34,8 @@ export interface Runtime {
   plan(options: Options, context: OpenContext): SandboxHandle;
   /** Creates the sandbox and waits until it runs commands. On failure or abort nothing of it stays behind. */
   open(options: Options, context: OpenContext): Promise<RuntimeSession>;
-  /**
-   * Reaches a sandbox that another process opened. `sandboxGone` only when the service says so; silence is `runtimeUnreachable`. `near`: the socket
-   * on which another process may serve it (`RuntimeSession.serve`); where nobody does, or the adapter has no use for that, it makes no difference.
-   */
-  attach(handle: SandboxHandle, options: Options, near?: string): Promise<RuntimeSession>;
+  /** Reaches a sandbox that another process opened. `sandboxGone` only when the service says so; silence is `runtimeUnreachable`. */
+  attach(handle: SandboxHandle, options: Options, how?: AttachOptions): Promise<RuntimeSession>;
   /** What is ready and what is not; never throws for a thing that is merely missing. */
   diagnose(options: Options): Promise<Check[]>;
   /** Every sandbox that carries glue's labels, whoever made it. */

@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { relative } from "node:path";
+import type { AttachOptions } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { isInside } from "./host-tree.ts";
@@ -18,6 +19,8 @@ export interface AttachRequest {
   readonly cwd: string;
   /** Where commands start, as the sandbox sees it: absolute, or relative to the workspace. Left out: where the caller stands. */
   readonly folder?: string | undefined;
+  /** See `AttachOptions`. */
+  readonly unseen?: boolean;
 }
 
 /**
@@ -29,7 +32,9 @@ export async function attachSession(around: Surroundings, request: AttachRequest
   const version = versionOf(folder);
   const meta = readMeta(folder);
   refuseUnlessOpen(meta);
-  return await attachTo(around, folder, meta, request.folder ?? startIn(meta, request.cwd), version);
+  return await attachTo(around, folder, meta, request.folder ?? startIn(meta, request.cwd), version, {
+    unseen: request.unseen ?? false,
+  });
 }
 
 /** Attaches to the sandbox of a record that may be in any state; the caller knows what it does. */
@@ -39,9 +44,13 @@ export async function attachTo(
   meta: SessionMeta,
   startFolder = meta.tree.subfolder,
   version?: string,
+  how: AttachOptions = {},
 ): Promise<LiveSession> {
   const options = await resolveReferences(meta.options, around.env);
-  const runtime = await (await loadRuntime(meta.runtime)).attach(meta.handle, options, servedBy(around, folder));
+  const runtime = await (await loadRuntime(meta.runtime)).attach(meta.handle, options, {
+    ...how,
+    near: servedBy(around, folder),
+  });
   const session = liveSession(around, { folder, meta, options, runtime, startFolder, version });
   if (runtime.deadline !== undefined) (await import("./deadline.ts")).watchDeadline(session);
   return session;

@@ -1,9 +1,10 @@
 import type { PtySize } from "../contract.ts";
+import { type ExitRecord, parseExitRecord } from "./exit-record.ts";
 import { type Launch, launchArgv } from "./launch.ts";
 
 /**
  * What the exec's shell does around the launcher, which it then becomes: goes to the folder, says that the command starts, and at the end
- * says how it ended, from the launcher's own record, and then whether a process of its session is left that may still write.
+ * says how it ended, from the launcher's own record, and whether no process of its session is left that may still write.
  * The stderr comes first: stdout may be held up by a slow reader. Only what a shell has built in is used, so this costs no process;
  * the names that begin with glue_ but not with glue_x_ are the launcher's, and hold what it left in them.
  */
@@ -21,12 +22,12 @@ fi
 glue_x_tell() {
 glue_x_record=
 read -r glue_x_record 2>/dev/null <"$glue_spool/$glue_id.exit" || glue_x_record="\${glue_how:+$glue_how $glue_code .}"
-glue_x_say "end $glue_x_record"
+glue_x_quiet=' quiet'
 glue_pids
 for glue_pid in $glue_list; do
-[ "$glue_pid" = "$$" ] || ! glue_look "$glue_pid" || [ "$glue_session" != "$$" ] || return
+[ "$glue_pid" = "$$" ] || [ "$glue_pid" = 1 ] || ! glue_look "$glue_pid" || [ "$glue_session" != "$$" ] || { glue_x_quiet=; break; }
 done
-glue_x_say quiet
+glue_x_say "end $glue_x_record$glue_x_quiet"
 }
 trap glue_x_tell EXIT
 `;
@@ -59,4 +60,10 @@ export function wrappedArgv(
   const mine = [token, cwd, file];
   if (pty === undefined) return [sh, "-c", WITH_PIPES, "glue", ...mine, ...words];
   return [sh, "-c", WITH_TERMINAL, "glue", String(pty.columns), String(pty.rows), ...mine, ...words];
+}
+
+/** What the mark at a command's end says: `record` is undefined where the launcher left none, `quiet` that nobody is left who may write. */
+export function readEndMark(words: string): { record: ExitRecord | undefined; quiet: boolean } {
+  const record = words.slice("end ".length).replace(/ quiet$/, "");
+  return { record: parseExitRecord(`${record}\n`), quiet: words.endsWith(" quiet") };
 }

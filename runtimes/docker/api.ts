@@ -162,13 +162,15 @@ export class DockerApi {
     return v.parse(Listed, await this.#json({ method: "GET", path: "/containers/json", query }));
   }
 
-  async createExec(container: string, spec: ExecSpec): Promise<string> {
-    const answer = await this.#json({ method: "POST", path: `/containers/${container}/exec`, json: spec });
-    return v.parse(Created, answer).Id;
-  }
-
-  startExec(exec: string, tty: boolean): Promise<EngineStream> {
-    return this.engine.hijack(this.#versioned(`/exec/${exec}/start`), { Detach: false, Tty: tty });
+  /** Runs something in a container, and the connection that carries its streams. `id` is the engine's id of the exec. */
+  async exec(container: string, spec: ExecSpec): Promise<{ id: string; stream: EngineStream }> {
+    let id = "";
+    const make = { path: this.#versioned(`/containers/${container}/exec`), json: spec };
+    const stream = await this.engine.hijack(make, (answer) => {
+      id = v.parse(Created, this.#parse(answer)).Id;
+      return { path: this.#versioned(`/exec/${id}/start`), json: { Detach: false, Tty: spec.Tty ?? false } };
+    });
+    return { id, stream };
   }
 
   async inspectExec(exec: string): Promise<v.InferOutput<typeof ExecState>> {
@@ -200,7 +202,10 @@ export class DockerApi {
   }
 
   async #json(request: EngineRequest): Promise<unknown> {
-    const text = await this.#call(request);
+    return this.#parse(await this.#call(request));
+  }
+
+  #parse(text: string): unknown {
     try {
       return JSON.parse(text);
     } catch (cause) {

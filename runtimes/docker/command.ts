@@ -1,11 +1,12 @@
 import { type Channel, createChannel } from "../common/channel.ts";
 import { drainAfterExit } from "../common/drain.ts";
-import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import { type ExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { feedStdin } from "../common/feed-stdin.ts";
 import { giveBack } from "../common/give-back.ts";
 import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
 import { createSinkChannel } from "../common/sink-channel.ts";
+import { readEndMark } from "../common/wrapper.ts";
 import {
   type ByteStream,
   type CommandResult,
@@ -182,12 +183,10 @@ export class DockerCommand implements RunningCommand {
       this.#sayStarted(words === "start" ? undefined : words);
       return;
     }
-    if (words === "quiet") {
-      // What was put before it in the same piece is still to come.
-      this.#quiet.add(which);
-      return;
-    }
-    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`) ?? "no record");
+    const { record, quiet } = readEndMark(words);
+    // What was put before it in the same piece is still to come.
+    if (quiet) this.#quiet.add(which);
+    this.#told.resolve(record ?? "no record");
     this.#endsToCome--;
   }
 

@@ -16,6 +16,12 @@ export interface EngineRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A call whose answer is short. `path` is with the version. */
+export interface Post {
+  readonly path: string;
+  readonly json: unknown;
+}
+
 /** An answer, whatever its status. `stream()` has no deadline but `signal`. */
 export interface EngineAnswer {
   readonly status: number;
@@ -43,8 +49,13 @@ export interface EngineStream {
 export interface Engine {
   readonly endpoint: Endpoint;
   request(request: EngineRequest): Promise<EngineAnswer>;
-  /** Sends `json` by POST and takes the connection over. Throws `EngineError` where the engine refuses. */
-  hijack(path: string, json: unknown): Promise<EngineStream>;
+  /** Something will be asked soon: a connection that takes time may begin now. */
+  prepare?(): void;
+  /**
+   * Makes something by one POST, and takes the connection over by a second one, which the first one's answer leads to. Throws `EngineError`
+   * where the engine refuses.
+   */
+  hijack(make: Post, start: (answer: string) => Post): Promise<EngineStream>;
 }
 
 /** The engine's own refusal: its status and its words. */

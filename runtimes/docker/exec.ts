@@ -96,8 +96,8 @@ export async function startScript(api: DockerApi, container: string, script: Scr
     ...(script.user === undefined ? {} : { User: script.user }),
   };
   try {
-    const exec = await api.createExec(container, spec);
-    return new RunningScript(api, container, await api.startExec(exec, false), token);
+    const { stream } = await api.exec(container, spec);
+    return new RunningScript(api, container, stream, token);
   } catch (error) {
     throw await containerFailure(api, container, error);
   }

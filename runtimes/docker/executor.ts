@@ -56,7 +56,7 @@ export class DockerExecutor implements CommandExecutor {
       this.#api,
       this.#place,
       started.stream,
-      { id, exec: started.exec, token, graceMs, options },
+      { id, exec: started.id, token, graceMs, options },
       this.#onDeath,
     );
     this.#live.add(running);
@@ -90,7 +90,7 @@ export class DockerExecutor implements CommandExecutor {
   async #start(Cmd: string[], env: Record<string, string>, options: RunOptions) {
     const terminal = options.pty !== undefined;
     try {
-      const exec = await this.#api.createExec(this.#place.container, {
+      return await this.#api.exec(this.#place.container, {
         Cmd,
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
         Tty: terminal,
@@ -98,7 +98,6 @@ export class DockerExecutor implements CommandExecutor {
         AttachStdout: true,
         AttachStderr: !terminal,
       });
-      return { exec, stream: await this.#api.startExec(exec, terminal) };
     } catch (error) {
       throw await this.#failure(error);
     }

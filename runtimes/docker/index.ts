@@ -1,4 +1,13 @@
-import type { Check, OpenContext, Options, OwnedSandbox, Runtime, RuntimeSession, SandboxHandle } from "../contract.ts";
+import type {
+  AttachOptions,
+  Check,
+  OpenContext,
+  Options,
+  OwnedSandbox,
+  Runtime,
+  RuntimeSession,
+  SandboxHandle,
+} from "../contract.ts";
 import { GlueError } from "../contract.ts";
 import { DockerApi } from "./api.ts";
 import { deathOf, gone } from "./container-errors.ts";
@@ -40,11 +49,16 @@ class DockerRuntime implements Runtime {
     return await openSession(options, context, this.#env, this.#machine);
   }
 
-  /** One question, whether it still runs: so a session that is gone is told before anything is asked of it. */
-  async attach(handle: SandboxHandle, options: Options): Promise<RuntimeSession> {
+  /** One question, whether it still runs, unless the first use is to tell. */
+  async attach(handle: SandboxHandle, options: Options, how: AttachOptions = {}): Promise<RuntimeSession> {
     const endpoint = endpointFrom(handle) ?? resolveEndpoint(this.#env);
-    const api = new DockerApi(await connectEngine(endpoint), handle.data.api ?? "");
+    const engine = await connectEngine(endpoint);
+    const api = new DockerApi(engine, handle.data.api ?? "");
     const session = new DockerSession(api, handle, options);
+    if (how.unseen === true) {
+      engine.prepare?.();
+      return session;
+    }
     const death = await deathOf(api, handle.id ?? handle.name);
     if (death === undefined) return session;
     throw death instanceof GlueError ? death : gone(death);

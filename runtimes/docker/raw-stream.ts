@@ -1,80 +1,11 @@
 import type { Socket } from "bun";
-import { EngineError, type EngineStream, messageOf } from "./engine.ts";
+import type { EngineStream } from "./engine.ts";
 
 /** Bytes that may lie here unread before the socket is paused. */
 const READ_AHEAD = 262_144;
 
-/**
- * Sends one POST to the engine's socket and takes the connection over once the engine agrees (101, or 200 from engines that skip the
- * upgrade). The connection is never paused for longer than the reader is slow, and never read faster.
- */
-export async function openRawStream(
-  socketPath: string,
-  path: string,
-  json: unknown,
-  deadlineMs: number,
-): Promise<EngineStream> {
-  const stream = new RawStream();
-  const timer = setTimeout(() => stream.fail(timeout()), deadlineMs);
-  try {
-    // connect itself has no deadline: an engine whose queue is full holds it up.
-    await Promise.race([stream.connect(socketPath), stream.broken]);
-    const body = JSON.stringify(json);
-    const head = [
-      `POST ${path} HTTP/1.1`,
-      "Host: docker",
-      "Content-Type: application/json",
-      "Connection: Upgrade",
-      "Upgrade: tcp",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-    ];
-    await stream.write(Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`));
-    await readAnswer(stream);
-    return stream;
-  } catch (error) {
-    stream.destroy();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function timeout(): Error {
-  return new DOMException("The engine did not answer in time.", "TimeoutError");
-}
-
-/** Reads the head of the answer and leaves what follows it in the stream. */
-async function readAnswer(stream: RawStream): Promise<void> {
-  let text: Buffer = Buffer.alloc(0);
-  for (;;) {
-    const chunk = await stream.read();
-    if (chunk === undefined) throw new Error("the engine closed the connection before it answered");
-    text = text.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat([text, chunk]);
-    const end = text.indexOf("\r\n\r\n");
-    if (end < 0) continue;
-    const head = text.subarray(0, end).toString("latin1");
-    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0);
-    const rest = text.subarray(end + 4);
-    if (status !== 101 && status !== 200)
-      throw new EngineError(status, messageOf(status, await readBody(stream, head, rest)));
-    if (rest.length > 0) stream.unread(rest);
-    return;
-  }
-}
-
-/** The body of a refusal: short, of known length, or until the engine closes. */
-async function readBody(stream: RawStream, head: string, begun: Buffer): Promise<string> {
-  const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
-  let body = begun;
-  while (body.length < length && body.length < 65_536) {
-    const chunk = await stream.read();
-    if (chunk === undefined) break;
-    body = Buffer.concat([body, chunk]);
-  }
-  return body.toString();
-}
-
-class RawStream implements EngineStream {
+/** A connection to a unix socket. It is never paused for longer than the reader is slow, and never read faster. */
+export class RawStream implements EngineStream {
   /** Rejects when the connection fails before it stands. */
   readonly broken: Promise<never>;
   #breakIt: (error: Error) => void = () => undefined;

@@ -11,6 +11,8 @@ import {
   EngineError,
   type EngineRequest,
   type EngineStream,
+  messageOf,
+  type Post,
 } from "./engine.ts";
 import { unreachable } from "./reach-errors.ts";
 
@@ -111,7 +113,11 @@ class RemoteEngine implements Engine {
     }
   }
 
-  async hijack(path: string, json: unknown): Promise<EngineStream> {
+  async hijack(make: Post, start: (answer: string) => Post): Promise<EngineStream> {
+    const answer = await this.request({ method: "POST", path: make.path, json: make.json });
+    const text = await answer.text();
+    if (answer.status >= 400) throw new EngineError(answer.status, messageOf(answer.status, text));
+    const { path, json } = start(text);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), DEADLINE_MS);
     try {

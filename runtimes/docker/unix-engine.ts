@@ -8,14 +8,16 @@ import {
   EngineError,
   type EngineRequest,
   type EngineStream,
+  type Post,
   withQuery,
 } from "./engine.ts";
-import { openRawStream } from "./raw-stream.ts";
+import { RawConversation } from "./raw-http.ts";
 import { unreachable } from "./reach-errors.ts";
 
 /** An engine behind a unix socket, by Bun's own `fetch` and sockets: nothing to import, and back-pressure all the way. */
 export class UnixEngine implements Engine {
   readonly endpoint: Endpoint;
+  #prepared: RawConversation | undefined;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -62,14 +64,31 @@ export class UnixEngine implements Engine {
     }
   }
 
-  async hijack(path: string, json: unknown): Promise<EngineStream> {
+  prepare(): void {
+    this.#prepared ??= new RawConversation(this.endpoint.path);
+  }
+
+  async hijack(make: Post, start: (answer: string) => Post): Promise<EngineStream> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
     try {
-      return await openRawStream(this.endpoint.path, path, json, DEADLINE_MS);
+      if (prepared !== undefined) {
+        const made = await prepared.post(make, DEADLINE_MS).catch(ifRefused);
+        if (made !== undefined) return await prepared.take(start(made), DEADLINE_MS);
+      }
+      const conversation = new RawConversation(this.endpoint.path);
+      return await conversation.take(start(await conversation.post(make, DEADLINE_MS)), DEADLINE_MS);
     } catch (error) {
-      if (error instanceof EngineError) throw error;
+      if (error instanceof EngineError || error instanceof GlueError) throw error;
       throw unreachable(this.endpoint, error);
     }
   }
+}
+
+/** A connection opened beforehand may have gone meanwhile. What was asked for on it is never begun, so it may be asked for again. */
+function ifRefused(error: unknown): undefined {
+  if (error instanceof EngineError) throw error;
+  return undefined;
 }
 
 function cancelled(signal: AbortSignal): GlueError {

@@ -4,6 +4,7 @@ import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit
 import { feedStdin } from "../common/feed-stdin.ts";
 import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
+import { readEndMark } from "../common/wrapper.ts";
 import { type ByteStream, type CommandResult, GlueError, type RunningCommand, type RunOptions } from "../contract.ts";
 import { CREDIT, runScript } from "./exec.ts";
 import { launcherOf, type Place, spoolOf } from "./place.ts";
@@ -177,8 +178,7 @@ export class ModalCommand implements RunningCommand {
       this.#sayStarted(words === "start" ? undefined : "cwd");
       return;
     }
-    if (words === "quiet") return;
-    this.#told.resolve(parseExitRecord(`${words.slice("end ".length)}\n`));
+    this.#told.resolve(readEndMark(words).record);
     if (--this.#endsToCome === 0) this.#allArrived.resolve();
   }
 

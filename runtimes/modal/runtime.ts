@@ -1,4 +1,5 @@
 import {
+  type AttachOptions,
   type Check,
   GlueError,
   type OpenContext,
@@ -52,7 +53,7 @@ export class ModalRuntime implements Runtime {
     }
   }
 
-  async attach(handle: SandboxHandle, options: Options, near?: string): Promise<RuntimeSession> {
+  async attach(handle: SandboxHandle, options: Options, { near }: AttachOptions = {}): Promise<RuntimeSession> {
     const place = placeFrom(handle);
     const sidecar =
       (near === undefined ? undefined : await Sidecar.near(near)) ??

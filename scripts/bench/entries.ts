@@ -24,6 +24,15 @@ export const ENTRIES: readonly Entry[] = [
   startUp("capabilities", ["capabilities", "--json"], 1.0),
   startUp("run-host", ["run", "-r", "host", "--", "true"], 2.0),
   {
+    name: "exec-docker",
+    what: "glue exec -- true in an open session",
+    against: "docker exec CONTAINER true",
+    pairs: 100,
+    measure: { kind: "time" },
+    reach: 0.95,
+    prepare: (context) => inOneContainer(context, ["true"]),
+  },
+  {
     name: "stdout-docker",
     what: "glue exec: 1 GiB of stdout from a container to wc -c",
     against: "docker exec",
@@ -31,7 +40,7 @@ export const ENTRIES: readonly Entry[] = [
     measure: { kind: "throughput", bytes: GIB },
     reach: 0.9,
     memory: { atMostMb: 100, stalled: true },
-    prepare: stdoutFromContainer,
+    prepare: (context) => inOneContainer(context, ZEROS, "wc -c"),
   },
   {
     name: "stdout-host",
@@ -49,15 +58,16 @@ export const ENTRIES: readonly Entry[] = [
   ...SNAPSHOT_ENTRIES,
 ];
 
-/** Both sides in the same container: the one of an open session. */
-async function stdoutFromContainer({ glue, output }: Context) {
+/** Both sides run `argv` in the same container: the one of a session that is open for the folder. */
+async function inOneContainer({ glue, output }: Context, argv: readonly string[], reader?: string) {
   const session = await output([glue, "session", "start", "-r", "docker", "--set", `docker.image=${IMAGE}`]);
   const containers = await output(["docker", "ps", "-q", "--filter", `label=dev.glue.session=${session}`]);
   const [container] = containers.split("\n");
   if (!container) throw new Error(`no container carries the session's id ${session}`);
+  const read = reader === undefined ? {} : { reader };
   return {
-    ours: { argv: [glue, "exec", "-s", session, "--", ...ZEROS], reader: "wc -c" },
-    theirs: { argv: ["docker", "exec", container, ...ZEROS], reader: "wc -c" },
+    ours: { argv: [glue, "exec", "--", ...argv], ...read },
+    theirs: { argv: ["docker", "exec", container, ...argv], ...read },
     cleanup: async () => void (await output([glue, "session", "close", session])),
   };
 }

@@ -5,7 +5,7 @@ import { GlueError } from "../../../runtimes/contract.ts";
 import { DockerApi } from "../../../runtimes/docker/api.ts";
 import { parseAddress } from "../../../runtimes/docker/endpoint.ts";
 import { connectEngine } from "../../../runtimes/docker/engine.ts";
-import { openRawStream } from "../../../runtimes/docker/raw-stream.ts";
+import { RawConversation } from "../../../runtimes/docker/raw-http.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 const folder = tempDir();
@@ -82,15 +82,26 @@ test("an engine that hangs up is not reached", async () => {
   expect((await contact(listen("hangs-up.sock", ""))).code).toBe("runtimeUnreachable");
 });
 
+const START = { path: "/exec/x/start", json: {} };
+
+test("the answer to a POST may be of known length, in chunks, or end with the connection", async () => {
+  const heads = ["Content-Length: 10\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3\r\n", "\r\n"];
+  const bodies = ['{"Id":"x"}', '{"I\r\n7\r\nd":"x"}\r\n0\r\n\r\n', '{"Id":"x"}'];
+  for (const [index, head] of heads.entries()) {
+    const path = listen(`post${index}.sock`, `HTTP/1.1 201 Created\r\n${head}${bodies[index]}`);
+    expect(await new RawConversation(path).post(START, 2_000)).toBe('{"Id":"x"}');
+  }
+});
+
 test("a hijack that is never answered fails within its deadline", async () => {
   const path = listen("hang2.sock", undefined);
-  await expect(openRawStream(path, "/exec/x/start", {}, 200)).rejects.toThrow("did not answer in time");
+  await expect(new RawConversation(path).take(START, 200)).rejects.toThrow("did not answer in time");
 });
 
 test("a refused hijack is told in the engine's words", async () => {
   const body = JSON.stringify({ message: "No such exec instance: x" });
   const path = listen("refuses.sock", `HTTP/1.1 404 Not Found\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  await expect(openRawStream(path, "/exec/x/start", {}, 2_000)).rejects.toMatchObject({
+  await expect(new RawConversation(path).take(START, 2_000)).rejects.toMatchObject({
     status: 404,
     message: "No such exec instance: x",
   });
@@ -98,7 +109,7 @@ test("a refused hijack is told in the engine's words", async () => {
 
 test("bytes that come with the answer to a hijack are not lost", async () => {
   const path = listen("early.sock", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\n\r\nfirst bytes");
-  const stream = await openRawStream(path, "/exec/x/start", {}, 2_000);
+  const stream = await new RawConversation(path).take(START, 2_000);
   expect(Buffer.from((await stream.read()) ?? []).toString()).toBe("first bytes");
   expect(await stream.read()).toBeUndefined();
   stream.destroy();
