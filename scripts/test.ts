@@ -1,5 +1,5 @@
 // `bun run test`: the checks, then every part. `bun run test PART… [-r RUNTIME…] [flags of bun test]`: only those parts; `-r` narrows the
-// contract suite to some runtimes.
+// contract suite to some runtimes; after the part `live` come names of runtimes.
 // Ends with the names of what failed and what was skipped and why, and one line of totals.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,6 +17,8 @@ for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
   else if (arg.startsWith("-")) extraArgs.push(arg, ...args.splice(0));
   else names.push(arg);
 }
+// `test:live sprites`: only that runtime's, and not the part of that name.
+if (names[0] === "live") runtimes.push(...names.splice(1));
 if (runtimes.length > 0) process.env.GLUE_TEST_RUNTIMES = runtimes.join(",");
 const unknown = names.filter((name) => !PARTS.some((part) => part.name === name));
 if (unknown.length > 0) {

@@ -9,6 +9,7 @@ import { reach } from "../contract/suite/reach.ts";
 import { theBinary } from "../contract/suite/the-binary.ts";
 import type { ContractTarget } from "../contract/target.ts";
 import { testUnless } from "../support/needs.ts";
+import { notNamed } from "./named.ts";
 
 const key = process.env.DAYTONA_API_KEY;
 const base = process.env.DAYTONA_API_URL ?? "https://app.daytona.io/api";
@@ -43,8 +44,9 @@ const target: ContractTarget = {
   },
 };
 
-if (key === undefined || key === "") {
-  testUnless("DAYTONA_API_KEY is not set", "the contract on a real account", () => undefined);
+const lacking = notNamed("daytona") ?? (key === undefined || key === "" ? "DAYTONA_API_KEY is not set" : undefined);
+if (lacking !== undefined) {
+  testUnless(lacking, "the contract on a real account", () => undefined);
 } else {
   describe(target.label, () => {
     const bench = new Bench(target);
