@@ -3,6 +3,7 @@ import type { SpriteCli } from "./cli.ts";
 import { cliError, failureOf } from "./cli-errors.ts";
 import { firstMark } from "./marks-in.ts";
 import type { Place } from "./place.ts";
+import { killServiceSession } from "./service-session.ts";
 
 /** An answer whose length nothing bounds: it lies in a file of the sprite, and is fetched in pieces. */
 export interface LongAnswer {
@@ -17,8 +18,11 @@ export interface LongAnswer {
 
 export interface ToolCall {
   readonly stdin?: Uint8Array;
-  /** Whether it may be run again after a connection was lost in the middle. Default true. */
-  readonly repeatable?: boolean;
+  /**
+   * The tool sees to it that nothing is done twice when it is run again after a connection was lost; so none of an earlier try may still be
+   * running then. Left out: to run it again, even beside itself, does no harm.
+   */
+  readonly once?: boolean;
   readonly deadlineMs?: number;
 }
 
@@ -45,7 +49,7 @@ export async function startAnswer(
     const token = crypto.randomUUID();
     const file = `${place.spool}/tool-${token}`;
     const words = ["sh", `${place.tools}/tool.sh`, token, file, String(PIECE_BYTES), ...argv];
-    const { stdin, deadlineMs = 120_000, repeatable = true } = call;
+    const { stdin, deadlineMs = 120_000, once = false } = call;
     const { code, stdout, stderr } = await cli.exec(place.name, words, {
       deadlineMs,
       ...(stdin === undefined ? {} : { stdin }),
@@ -56,8 +60,9 @@ export async function startAnswer(
     const again =
       failure === "notStarted"
         ? performance.now() < connectUntil
-        : (failure === "lost" || failure === "unknown") && repeatable && ++tries <= TRIES;
+        : (failure === "lost" || failure === "unknown") && ++tries <= TRIES;
     if (!again) throw toolError(place, code, stderr, failure === "lost" || failure === "unknown");
+    if (once && failure !== "notStarted") await killServiceSession(cli, place, token);
     await Bun.sleep(wait);
     wait = Math.min(wait * 2, 3_000);
   }

@@ -12,11 +12,12 @@ import type { SpriteCli } from "./cli.ts";
 import { cliError, failureOf } from "./cli-errors.ts";
 import type { CliProcess } from "./cli-process.ts";
 import { type Delivery, deliver, type Origin } from "./deliver.ts";
-import { endCommand, killServiceSession } from "./end-tree.ts";
+import { endCommand } from "./end-tree.ts";
 import { feedStdin } from "./feed-stdin.ts";
 import { type LiveStream, liveStream } from "./live-stream.ts";
 import { findOutcome, look, type Outcome, parseCounts, unknown } from "./outcome.ts";
 import type { Place } from "./place.ts";
+import { killServiceSession } from "./service-session.ts";
 
 export interface CommandFacts {
   readonly id: string;

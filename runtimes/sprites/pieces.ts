@@ -2,12 +2,14 @@ import { type ByteStream, GlueError } from "../contract.ts";
 import { digest } from "./answer.ts";
 import type { SpriteCli } from "./cli.ts";
 import type { Place } from "./place.ts";
-import { runTool } from "./tool.ts";
+import { runTool, type ToolAnswer } from "./tool.ts";
 
 /** Carried by one call; a call that fails costs no more than this. */
 export const UPLOAD_BYTES = 16 * 1024 * 1024;
 /** How often a piece that arrives damaged is sent. */
 const TRIES = 4;
+/** What pieces.sh says of bytes that arrived damaged. */
+const NOT_WHOLE = /not whole/;
 
 /** Writes a small file that only its user reads, proven by its SHA-256. */
 export async function putFile(cli: SpriteCli, place: Place, file: string, bytes: Uint8Array): Promise<void> {
@@ -41,14 +43,35 @@ export async function putPiece(
     ];
     const { code, stderr } = await runTool(cli, place, argv, { stdin: bytes });
     if (code === 0) return;
-    if (!/not whole/.test(stderr) || tries >= TRIES) {
-      const code = /No space left/.test(stderr) ? "ioFailed" : "transferFailed";
-      throw new GlueError(
-        code,
-        `${bytes.length} bytes could not be brought into the sprite ${place.name}: ${stderr.trim()}`,
-        { retryable: code === "transferFailed" },
-      );
-    }
+    if (!NOT_WHOLE.test(stderr) || tries >= TRIES) throw notArrived(place, bytes.length, stderr);
+  }
+}
+
+function notArrived({ name }: Place, bytes: number, said: string): GlueError {
+  const code = /No space left/.test(said) ? "ioFailed" : "transferFailed";
+  return new GlueError(code, `${bytes} bytes could not be brought into the sprite ${name}: ${said.trim()}`, {
+    retryable: code === "transferFailed",
+  });
+}
+
+/** Behind `once` in pieces.sh: words of files.sh, and an id by which a second try is told. */
+export function onceWords({ tools, spool }: Place, words: readonly string[]): string[] {
+  return [tools, `${spool}/receipts`, crypto.randomUUID(), ...words];
+}
+
+/** Sends all of a file's bytes, proven by their SHA-256, and does with them once what `once` says. `incoming` is a name that is nobody's. */
+export async function putWhole(
+  cli: SpriteCli,
+  place: Place,
+  incoming: string,
+  bytes: Uint8Array,
+  once: readonly string[],
+): Promise<ToolAnswer> {
+  const argv = ["env", "LC_ALL=C", "sh", `${place.tools}/pieces.sh`, "whole", incoming, digest(bytes), ...once];
+  for (let tries = 1; ; tries++) {
+    const answer = await runTool(cli, place, argv, { stdin: bytes, once: true });
+    if (answer.code === 0 || !NOT_WHOLE.test(answer.stderr)) return answer;
+    if (tries >= TRIES) throw notArrived(place, bytes.length, answer.stderr);
   }
 }
 

@@ -11,7 +11,7 @@ finish() {
   printf '\036%s end\036' "$token"
   exit 0
 }
-for tool in sh cat mkdir kill tar stat sha256sum head dd split mkfifo perl; do
+for tool in sh cat mkdir kill tar stat sha256sum head dd split mkfifo grep perl; do
   command -v "$tool" >/dev/null 2>&1 || { echo "lacks $tool" && finish; }
 done
 sudo=false

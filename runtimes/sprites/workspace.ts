@@ -4,7 +4,7 @@ import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspac
 import { startAnswer, type ToolCall } from "./answer.ts";
 import type { SpriteCli } from "./cli.ts";
 import { fetchAnswer } from "./fetch.ts";
-import { cut, putPiece, UPLOAD_BYTES } from "./pieces.ts";
+import { cut, onceWords, putPiece, putWhole, UPLOAD_BYTES } from "./pieces.ts";
 import { type Place, WORKSPACE } from "./place.ts";
 import { runTool, type ToolAnswer } from "./tool.ts";
 
@@ -59,25 +59,28 @@ export class SpriteWorkspace implements Workspace {
     const at = absolute(path);
     const { size, mode } = options;
     const incoming = `${this.#place.spool}/up-${crypto.randomUUID()}`;
-    let arrived = 0;
+    const words = ["write", encode(at), String(size), crypto.randomUUID(), mode === undefined ? "" : mode.toString(8)];
+    const once = onceWords(this.#place, words);
+    let sent = 0;
+    let last: Uint8Array = new Uint8Array();
     try {
       for await (const piece of cut(bytes, UPLOAD_BYTES)) {
-        if (arrived + piece.length > size)
+        if (sent + last.length + piece.length > size)
           throw new GlueError("transferFailed", `${showPath(at)} was to have ${size} bytes; more came.`);
-        await putPiece(this.#cli, this.#place, incoming, arrived, piece);
-        arrived += piece.length;
+        if (last.length > 0) await putPiece(this.#cli, this.#place, incoming, sent, last);
+        sent += last.length;
+        last = piece;
       }
-      if (arrived !== size)
-        throw new GlueError("transferFailed", `${showPath(at)} was to have ${size} bytes; only ${arrived} came.`);
-      const words = [
-        "write",
-        encode(at),
-        String(size),
-        crypto.randomUUID(),
-        mode === undefined ? "" : mode.toString(8),
-      ];
-      const argv = ["sh", `${this.#place.tools}/pieces.sh`, "finish", incoming, this.#place.tools, ...words];
-      await this.#tool("write", at, argv, { repeatable: false });
+      if (sent + last.length !== size) {
+        throw new GlueError(
+          "transferFailed",
+          `${showPath(at)} was to have ${size} bytes; only ${sent + last.length} came.`,
+        );
+      }
+      if (sent === 0) return taken("write", at, await putWhole(this.#cli, this.#place, incoming, last, once));
+      await putPiece(this.#cli, this.#place, incoming, sent, last);
+      const argv = ["sh", `${this.#place.tools}/pieces.sh`, "finish", incoming, ...once];
+      await this.#tool("write", at, argv, { once: true });
     } catch (error) {
       // What arrived of it is of no use, and small against what goes with the sprite.
       await runTool(this.#cli, this.#place, ["rm", "-f", "--", incoming]).catch(() => undefined);
@@ -116,7 +119,8 @@ export class SpriteWorkspace implements Workspace {
 
   async move(from: SandboxPath, to: SandboxPath): Promise<void> {
     const at = absolute(from);
-    await this.#tool("move", at, this.#argv(["move", encode(at), encode(absolute(to))]), { repeatable: false });
+    const once = onceWords(this.#place, ["move", encode(at), encode(absolute(to))]);
+    await this.#tool("move", at, ["sh", `${this.#place.tools}/pieces.sh`, "once", ...once], { once: true });
   }
 
   async #run(what: string, at: Uint8Array, words: readonly string[]): Promise<Buffer> {
@@ -128,13 +132,18 @@ export class SpriteWorkspace implements Workspace {
       deadlineMs: TRANSFER_MS,
       ...call,
     });
-    if (answer.code !== 0) throw fileError(what, at, answer.stderr);
+    taken(what, at, answer);
     return answer;
   }
 
   #argv(words: readonly string[]): string[] {
     return ["sh", `${this.#place.tools}/files.sh`, ...words];
   }
+}
+
+/** Throws what a tool said when it failed. */
+function taken(what: string, at: Uint8Array, { code, stderr }: ToolAnswer): void {
+  if (code !== 0) throw fileError(what, at, stderr);
 }
 
 /** Without the byte by which files.sh says that the file is open. */

@@ -157,6 +157,10 @@ describe("files", () => {
     ["answers are cut off", [{ act: "cut", bytes: 200, times: 2, on: /tool\.sh/ }]],
     ["answers lose their end", [{ act: "lose-stdout", bytes: 1_000, times: 2, on: /tool\.sh/ }]],
     ["handshakes are refused", [{ act: "handshake", status: 502, times: 3 }]],
+    [
+      "the answer to the last call of a transfer is lost",
+      [{ act: "cut", bytes: 10, times: 2, on: /finish|whole|once/ }],
+    ],
   ];
   for (const [title, faults] of harmless) {
     testWithDouble(`${title}: every byte goes up and comes back`, async () => {
@@ -166,6 +170,10 @@ describe("files", () => {
         await session.workspace.write("big", bytes);
         const back = await new Response(await session.workspace.download("big")).arrayBuffer();
         expect(Buffer.compare(Buffer.from(back), Buffer.from(bytes))).toBe(0);
+        for (const fault of faults) double.faults.add(fault);
+        await session.workspace.move("big", "moved");
+        await session.workspace.move("moved", "big");
+        expect((await session.workspace.stat("big"))?.size).toBe(bytes.length);
       });
     });
   }
