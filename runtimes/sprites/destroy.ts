@@ -32,7 +32,14 @@ export async function destroy(cli: SpriteCli, name: string): Promise<void> {
     // Its words say little; what the service answers afterwards does.
     if (!(await exists(cli, name))) return;
     if (tries >= TRIES) {
-      throw cliError(`The sprite ${name} could not be destroyed`, code === 0 ? "Error: it is still there" : stderr);
+      const said = cliError(
+        `The sprite ${name} could not be destroyed`,
+        code === 0 ? "Error: it is still there" : stderr,
+      );
+      throw new GlueError(said.code, said.message, {
+        hint: said.hint ?? `glue prune tries again; so does sprite destroy ${name}.`,
+        cause: stderr,
+      });
     }
     await Bun.sleep(300 * tries);
   }

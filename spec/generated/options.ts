@@ -198,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "f3597a8938d9b8";
+export const OPTIONS_FINGERPRINT = "912f86c51f415937";

@@ -12,3 +12,9 @@ export const doubleProblem: string | undefined =
 export function testWithDouble(title: string, run: () => unknown, timeoutMs?: number): void {
   testUnless(doubleProblem, title, run, timeoutMs);
 }
+
+/** As `testWithDouble`, for what takes long: run where `GLUE_TEST_FULL` is set. */
+export function slowWithDouble(title: string, run: () => unknown, timeoutMs?: number): void {
+  const tooLong = process.env.GLUE_TEST_FULL ? undefined : "slow; set GLUE_TEST_FULL=1";
+  testUnless(doubleProblem ?? tooLong, title, run, timeoutMs);
+}

@@ -21,6 +21,8 @@ export interface Fault {
   times?: number;
   /** Occasions that it lets pass first. */
   skip?: number;
+  /** It waits until an exec was started whose command line matches. */
+  after?: RegExp;
   /** Of execs, only those whose command line matches. */
   readonly on?: RegExp;
   readonly status?: number;
@@ -39,10 +41,21 @@ export class Faults {
     this.#faults = [];
   }
 
+  /** Hears of every exec that was started. */
+  saw(command: string): void {
+    for (const fault of this.#faults) if (fault.after?.test(command)) delete fault.after;
+  }
+
   /** The fault of this kind that hits now, counted. */
   take(act: Fault["act"], command = ""): Fault | undefined {
     for (const fault of this.#faults) {
-      if (fault.act !== act || fault.times === 0 || (fault.on !== undefined && !fault.on.test(command))) continue;
+      if (
+        fault.act !== act ||
+        fault.after !== undefined ||
+        fault.times === 0 ||
+        (fault.on !== undefined && !fault.on.test(command))
+      )
+        continue;
       if (fault.skip !== undefined && fault.skip > 0) {
         fault.skip -= 1;
         continue;

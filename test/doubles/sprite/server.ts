@@ -114,6 +114,7 @@ export function startDouble({ latencyMs = 0, afterDisconnectMs = 10_000 }: Doubl
         columns: Number(query.get("cols") ?? 80),
         afterDisconnectMs: stated,
       }));
+    faults.saw(command.join(" "));
     return server.upgrade(request, { data: { session } }) ? undefined : new Response("upgrade wanted", { status: 400 });
   }
 
