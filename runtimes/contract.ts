@@ -139,6 +139,8 @@ export interface RuntimeSession {
   readonly direct: boolean;
   /** True where paths are those of this machine: whatever lies outside the workspace is no part of a sandbox. */
   readonly onHost?: boolean;
+  /** True where the sandbox was there before this session: when its opening fails it is left, not closed. */
+  readonly resumed?: boolean;
   /** When the service will end the sandbox by itself, if it says so. */
   readonly deadline?: Date;
   /** Resolves, once, when the sandbox is found dead, with the reason in a sentence. Never rejects. */

@@ -198,7 +198,10 @@ async function giveUp(
 ): Promise<void> {
   const note = error instanceof Error ? error.message : String(error);
   try {
-    if (opened !== undefined) await (meta.attached === true ? leave({ runtime: opened }) : opened.close());
+    if (opened !== undefined) {
+      const stays = meta.attached === true || opened.resumed === true;
+      await (stays ? leave({ runtime: opened }) : opened.close());
+    }
     const unsure = opened === undefined && (!(error instanceof GlueError) || MAY_HAVE_CREATED.has(error.code));
     recordState(around, folder, meta, unsure ? meta.state : "failed", { note });
   } catch (second) {

@@ -12,14 +12,15 @@ export function createRuntime(env: Env = process.env): Runtime {
 
 class SpritesRuntime implements Runtime {
   readonly id = "sprites";
+  readonly takesOver = true;
   readonly #env: Env;
 
   constructor(env: Env) {
     this.#env = env;
   }
 
-  plan(options: Options, { sessionId }: OpenContext): SandboxHandle {
-    const name = options["sprites.sprite_name"];
+  plan(options: Options, { sessionId, attach }: OpenContext): SandboxHandle {
+    const name = attach ?? options["sprites.sprite_name"];
     return {
       runtime: "sprites",
       name: name ?? `${NAME_PREFIX}${sessionId}`,
@@ -52,7 +53,7 @@ class SpritesRuntime implements Runtime {
 
   async release(handle: SandboxHandle, options: Options): Promise<void> {
     const { release } = await import("./reap.ts");
-    await release(this.#cli(options), handle);
+    await release(this.#cli(options), handle, options);
   }
 
   #cli(options: Options): SpriteCli {

@@ -19,10 +19,16 @@ export async function openSession(
   planned: SandboxHandle,
 ): Promise<RuntimeSession> {
   const { name } = planned;
-  const named = options["sprites.sprite_name"] !== undefined;
+  const named = planned.data.named === "true";
   const { progress, signal } = context;
   stopIfAborted(signal);
-  const made = named && (await exists(cli, name)) ? false : await create(cli, name, named, progress);
+  const there = named && (await exists(cli, name));
+  if (!there && context.attach !== undefined) {
+    throw new GlueError("sandboxGone", `There is no sprite ${name}.`, {
+      hint: "sprite list shows those that are there.",
+    });
+  }
+  const made = there ? false : await create(cli, name, named, progress);
   try {
     stopIfAborted(signal);
     const found = await lease(cli, name, made ? "fresh" : "resumed", named, context);

@@ -1,9 +1,10 @@
-import type { OwnedSandbox, SandboxHandle } from "../contract.ts";
+import { isGlueError, type Options, type OwnedSandbox, type SandboxHandle } from "../contract.ts";
 import type { SpriteCli } from "./cli.ts";
 import { cliError } from "./cli-errors.ts";
 import { destroy } from "./destroy.ts";
 import { parseLease } from "./lease.ts";
 import { NAME_PREFIX } from "./place.ts";
+import { SpriteSession } from "./session.ts";
 
 /** Sprites that are asked for their lease at a time: each of them wakes up for it. */
 const AT_A_TIME = 4;
@@ -52,9 +53,20 @@ async function look(cli: SpriteCli, name: string): Promise<OwnedSandbox> {
   };
 }
 
-/** Ends the sprite of a handle. One that the user named, and that no record says was made or used by a session, is not glue's to end. */
-export async function release(cli: SpriteCli, handle: SandboxHandle): Promise<void> {
-  // Only intended: nothing of a sprite that the user named was changed yet.
-  if (handle.data.named === "true" && handle.id === undefined) return;
-  await destroy(cli, handle.id ?? handle.name);
+/**
+ * Ends the sprite of a handle. One that the user named, and that no record says was made for the session, is not glue's to end: it is only set
+ * free. Nor is one that another session has taken over.
+ */
+export async function release(cli: SpriteCli, handle: SandboxHandle, options: Options): Promise<void> {
+  if (handle.data.named !== "true") return await destroy(cli, handle.id ?? handle.name);
+  // Only intended: nothing of it was changed yet.
+  if (handle.id === undefined) return;
+  const session = new SpriteSession(cli, handle, options);
+  if (!session.resumed) return await session.close();
+  try {
+    await session.killAll();
+    await session.leave();
+  } catch (error) {
+    if (!isGlueError(error, "sandboxGone")) throw error;
+  }
 }

@@ -15,6 +15,7 @@ export class SpriteSession implements RuntimeSession {
   readonly workspace: SpriteWorkspace;
   readonly paths;
   readonly direct = false;
+  readonly resumed: boolean;
   /** Resolves when a call is told that the sprite is gone: asking would keep a sprite awake that nobody uses. */
   readonly died: Promise<SandboxDeath>;
   readonly #cli: SpriteCli;
@@ -26,6 +27,7 @@ export class SpriteSession implements RuntimeSession {
     const death = Promise.withResolvers<SandboxDeath>();
     this.died = death.promise;
     this.handle = handle;
+    this.resumed = handle.data.made === "false";
     this.#cli = cli;
     this.#place = placeFrom(handle);
     this.#graceMs = options.kill_grace_seconds * 1_000;
@@ -46,7 +48,7 @@ export class SpriteSession implements RuntimeSession {
   async leave(): Promise<void> {
     const { private: folder, sessionId } = this.#place;
     const script =
-      'case $(cat "$1/lease" 2>/dev/null) in *"\\"session\\":\\"$2\\""*) rm -f -- "$1/lease" ;; esac; find "$1/spool" -mindepth 1 ! -name "tool-*" -delete';
+      'case $(cat "$1/lease" 2>/dev/null) in *"\\"session\\":\\"$2\\""*) find "$1/spool" -mindepth 1 ! -name "tool-*" -delete; rm -f -- "$1/lease" ;; esac';
     await runTool(this.#cli, this.#place, ["sh", "-c", script, "glue", folder, sessionId]);
     await this.detach();
   }

@@ -2,7 +2,7 @@
 import { describe, expect } from "bun:test";
 import { isGlueError } from "../../runtimes/contract.ts";
 import type { Fault } from "../doubles/sprite/faults.ts";
-import { testWithDouble } from "./double.ts";
+import { slowWithDouble, testWithDouble } from "./double.ts";
 import { run, withDouble } from "./open.ts";
 
 /** Only calls that carry a command of the user's. */
@@ -31,7 +31,9 @@ describe("opening", () => {
     ["the set-up ends without an exit frame", { act: "no-exit", times: 1 }],
   ];
   for (const [title, fault] of waited) {
-    testWithDouble(`${title}: it is waited for`, async () => {
+    // One of a kind always, the others where there is time.
+    const register = fault.act === "cut" ? testWithDouble : slowWithDouble;
+    register(`${title}: it is waited for`, async () => {
       await withDouble(async ({ double, open }) => {
         double.faults.add(fault);
         const session = await open();
@@ -65,7 +67,8 @@ describe("a command", () => {
     ["the output is late", { act: "delay", ms: 800, times: 1, on: COMMANDS }],
   ];
   for (const [title, fault] of whole) {
-    testWithDouble(`${title}: it runs once, its output is whole and its exit code true`, async () => {
+    const register = fault.bytes === 524_288 || fault.bytes === 70_000 ? testWithDouble : slowWithDouble;
+    register(`${title}: it runs once, its output is whole and its exit code true`, async () => {
       await withDouble(async ({ double, open }) => {
         const session = await open();
         double.faults.add(fault);
@@ -128,7 +131,7 @@ describe("a command", () => {
     });
   });
 
-  testWithDouble("its sprite sleeps between two commands: the next wakes it, with its files", async () => {
+  slowWithDouble("its sprite sleeps between two commands: the next wakes it, with its files", async () => {
     await withDouble(async ({ double, open }) => {
       const session = await open();
       await run(session, "echo kept >kept");
@@ -137,7 +140,7 @@ describe("a command", () => {
     });
   });
 
-  testWithDouble("a CLI that says on stdout what it does is not taken for the command", async () => {
+  slowWithDouble("a CLI that says on stdout what it does is not taken for the command", async () => {
     await withDouble(
       async ({ open }) => {
         const session = await open();
@@ -163,7 +166,8 @@ describe("files", () => {
     ],
   ];
   for (const [title, faults] of harmless) {
-    testWithDouble(`${title}: every byte goes up and comes back`, async () => {
+    const register = faults[0]?.on?.source.includes("finish") ? testWithDouble : slowWithDouble;
+    register(`${title}: every byte goes up and comes back`, async () => {
       await withDouble(async ({ double, open }) => {
         const session = await open();
         for (const fault of faults) double.faults.add(fault);
@@ -180,7 +184,7 @@ describe("files", () => {
 });
 
 describe("the end", () => {
-  testWithDouble("destroying fails at first: it is done again", async () => {
+  slowWithDouble("destroying fails at first: it is done again", async () => {
     await withDouble(async ({ double, open }) => {
       const session = await open();
       double.faults.add({ act: "destroy", times: 2 });
