@@ -1,10 +1,12 @@
 /** The whole circle from the command line: there with the dirty tree, work, back as commits, landed as a branch. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Home, openHome } from "../../session/home.ts";
+import { startDouble } from "../doubles/sprite/server.ts";
+import { doubleProblem as noSprites } from "../sprites/double.ts";
 import { type GlueOptions, glue, REAL_ENGINE } from "../support/glue.ts";
-import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
+import { IMAGES, missing, type Need, testUnless } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 
@@ -15,7 +17,7 @@ interface Place {
 }
 
 /** A repository with a dirty tree: an edited, a staged and an untracked file, and an ignored one. */
-function place(): Place {
+function place(service: GlueOptions["env"] = {}): Place {
   const root = tempDir();
   const user = join(root, "user");
   mkdirSync(user);
@@ -29,15 +31,19 @@ function place(): Place {
   return {
     user,
     home,
-    glue: (args, env) => glue(home, args, { cwd: user, env: { ...PLAIN_ENV, ...REAL_ENGINE, ...env } }),
+    glue: (args, env) => glue(home, args, { cwd: user, env: { ...PLAIN_ENV, ...REAL_ENGINE, ...service, ...env } }),
   };
 }
 
 interface Where {
   readonly title: string;
   readonly needs: readonly Need[];
+  /** Why it cannot be had here, beside the needs. */
+  readonly problem?: string | undefined;
   readonly args: readonly string[];
   readonly git: boolean;
+  /** A service of its own, and what glue needs in its environment to find it. */
+  start?(): { readonly env: Readonly<Record<string, string>>; stop(): Promise<void> };
 }
 
 const WHERE: readonly Where[] = [
@@ -48,6 +54,17 @@ const WHERE: readonly Where[] = [
     args: ["-r", "docker", "--set", `docker.image=${IMAGES[image]}`],
     git: image === "debian-git",
   })),
+  {
+    title: "sprites, on a double",
+    needs: [],
+    problem: noSprites,
+    args: ["-r", "sprites"],
+    git: true,
+    start() {
+      const double = startDouble();
+      return { env: { ...double.env, SPRITES_CLI: double.cli }, stop: () => double.stop() };
+    },
+  },
 ];
 
 /** Everything of the user's that could be touched; git must not refresh its index for being asked. */
@@ -80,12 +97,20 @@ const WORK: readonly { title: string; script: string; files: number; git?: true;
 
 for (const where of WHERE) {
   describe(`run --copy and apply: ${where.title}`, () => {
+    const problem = where.problem ?? where.needs.map(missing).find((reason) => reason !== undefined);
+    let service: ReturnType<NonNullable<Where["start"]>> | undefined;
+    beforeAll(() => {
+      if (problem === undefined) service = where.start?.();
+    });
+    afterAll(() => service?.stop());
+    const placeThere = () => place(service?.env);
+
     for (const work of WORK.filter(({ git }) => git === undefined || where.git)) {
-      testNeeding(
-        where.needs,
+      testUnless(
+        problem,
         work.title,
         async () => {
-          const { user, home, glue } = place();
+          const { user, home, glue } = placeThere();
           const before = sh(user, LOOK);
           const ran = await glue(["run", "--copy", ...where.args, "--", "sh", "-c", work.script]);
           expect(ran.stderr).toContain("glue session apply");
@@ -121,11 +146,11 @@ for (const where of WHERE) {
       );
     }
 
-    testNeeding(
-      where.needs,
+    testUnless(
+      problem,
       "nothing was changed: no patch, and it says so",
       async () => {
-        const { home, glue } = place();
+        const { home, glue } = placeThere();
         const ran = await glue(["run", "--copy", ...where.args, "--", "true"]);
         expect(ran.code).toBe(0);
         expect(ran.stderr).toContain("No change");
@@ -136,11 +161,11 @@ for (const where of WHERE) {
       240_000,
     );
 
-    testNeeding(
-      where.needs,
+    testUnless(
+      problem,
       "the command fails: its status is kept and the change comes back all the same",
       async () => {
-        const { glue } = place();
+        const { glue } = placeThere();
         const ran = await glue(["run", "--copy", ...where.args, "--", "sh", "-c", "echo 4 >>a.txt; exit 3"]);
         expect(ran.code).toBe(3);
         expect((await glue(["session", "diff", "--json"])).stdout).toContain('"path":"a.txt"');
