@@ -18,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "session diff": () => import("./session-diff.ts"),
   "session apply": () => import("./session-apply.ts"),
   "session export": () => import("./session-export.ts"),
+  "session recover": () => import("./session-recover.ts"),
   "session close": () => import("./session-close.ts"),
   "session rm": () => import("./session-rm.ts"),
   prune: () => import("./prune.ts"),

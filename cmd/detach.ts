@@ -9,6 +9,7 @@ import { readEnvFlags } from "./env-flags.ts";
 import type { Io } from "./io.ts";
 import { usage } from "./parse.ts";
 import { type CommandOptions, commandOf } from "./relay.ts";
+import { safetyLine } from "./safety.ts";
 import { withShell } from "./script-shell.ts";
 
 /** `exec --detach`: starts a job and prints its id. */
@@ -38,6 +39,8 @@ export async function detach(
     if (io.json) io.outJson({ schemaVersion: 1, id, job });
     else {
       io.out(`${job.id}\n`);
+      const safety = safetyLine(session);
+      if (safety !== undefined) io.notice(safety);
       io.notice(`glue job logs -f ${job.id} shows its output; glue job kill ${job.id} ends it.`);
     }
     return 0;

@@ -28,7 +28,7 @@ export const command = defineCommand({
     else
       io.out(
         columns([
-          ["ID", "STATE", "RUNTIME", "CHANGE", "LAST USED", "FOLDER"],
+          ["ID", "STATE", "RUNTIME", "CHANGE", "LAST USED", "CHECKPOINT", "ENDS", "FOLDER"],
           ...rows.map((row) => cells(row, around.now())),
         ]),
       );
@@ -37,11 +37,25 @@ export const command = defineCommand({
 });
 
 function cells(row: SessionRow, now: number): string[] {
-  if (row.problem !== undefined) return [row.id, row.state, "-", "-", "-", row.problem.message];
-  const used = row.lastUsedAt === undefined ? "-" : `${duration(Math.max(0, now - Date.parse(row.lastUsedAt)))} ago`;
+  if (row.problem !== undefined) return [row.id, row.state, "-", "-", "-", "-", "-", row.problem.message];
+  const ago = (at: string | undefined) =>
+    at === undefined ? "-" : `${duration(Math.max(0, now - Date.parse(at)))} ago`;
+  const ends =
+    row.deadline === undefined || isOver(row) ? "-" : `in ${duration(Math.max(0, Date.parse(row.deadline) - now))}`;
   const runtime = row.runtime === row.requestedRuntime ? row.runtime : `${row.runtime} (not ${row.requestedRuntime})`;
-  return [row.id, stateOf(row), runtime ?? "-", row.change ?? "-", used, row.folder ?? "-"];
+  return [
+    row.id,
+    stateOf(row),
+    runtime ?? "-",
+    row.change ?? "-",
+    ago(row.lastUsedAt),
+    isOver(row) ? "-" : ago(row.checkpointAt),
+    ends,
+    row.folder ?? "-",
+  ];
 }
+
+const isOver = ({ state }: SessionRow) => state === "closed" || state === "failed" || state === "lost";
 
 /** A running command is `running`, one whose process died is `left behind`; an open session is what it is. */
 function stateOf(row: SessionRow): string {

@@ -10,6 +10,7 @@ import { defineCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { openFlags, outputFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
+import { safetyLine } from "./safety.ts";
 import { readSessionEnv } from "./session-env.ts";
 import { resolveSettings } from "./settings.ts";
 import { tellLeftBehind } from "./tell-left-behind.ts";
@@ -81,6 +82,8 @@ export const command = defineCommand({
       await session.detach();
       io.endProgress();
       tell(session, io);
+      const safety = safetyLine(session);
+      if (!io.json && safety !== undefined) io.notice(safety);
       if (!io.json)
         io.notice(`Open on ${session.meta.runtime}. glue exec -- CMD runs in it; glue session close ends it.`);
       return 0;

@@ -1,3 +1,4 @@
+import type { SessionMeta } from "./meta.ts";
 import type { Session } from "./session.ts";
 
 /** Why there is no capture, in the words of the message that is always shown. */
@@ -32,6 +33,14 @@ export const capture: CaptureHook = async (session, occasion) => {
   const { captureSession } = await import("./capture.ts");
   return await captureSession(session, occasion);
 };
+
+/** The line that says what there is of a session whose sandbox is gone; undefined where there is nothing. */
+export function checkpointLine({ id, checkpoint }: SessionMeta): string | undefined {
+  if (checkpoint === undefined) return undefined;
+  const what =
+    checkpoint.status === "captured" ? `glue session recover ${id} makes the patch from it` : "nothing had changed";
+  return `◆ The last checkpoint is of ${checkpoint.at}: ${what}.`;
+}
 
 /** The line that says that a capture is missing. */
 export function captureGapLine(report: CaptureReport): string {

@@ -11,7 +11,7 @@ import type { Home } from "./home.ts";
 import { isInside } from "./host-tree.ts";
 import { capturedBase } from "./land.ts";
 import { takeLock } from "./lock.ts";
-import type { SessionMeta } from "./meta.ts";
+import { type SessionMeta, savedChange } from "./meta.ts";
 import { readMeta } from "./read-meta.ts";
 import { recordChange } from "./record.ts";
 import type { Surroundings } from "./session.ts";
@@ -29,7 +29,7 @@ export function findChanged(home: Home, given: string | undefined, cwd: string):
     .map((id) => sessionFolder(home, id))
     .find((folder) => {
       const meta = readableMeta(folder);
-      return meta?.capture?.status === "captured" && isInside(here, meta.tree.top);
+      return meta !== undefined && savedChange(meta)?.status === "captured" && isInside(here, meta.tree.top);
     });
   if (latest !== undefined) return latest;
   throw new GlueError("sessionNotFound", `No session of ${here} has brought a change back.`, {

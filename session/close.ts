@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
-import { type CaptureOccasion, type CaptureReport, capture, captureGapLine } from "./capture-hook.ts";
+import { type CaptureOccasion, type CaptureReport, capture, captureGapLine, checkpointLine } from "./capture-hook.ts";
 import type { LiveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta, type SessionState } from "./meta.ts";
@@ -77,9 +77,8 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
   const report = await capture(session, occasion);
   if (report.status === "unavailable") {
     session.voice.warn(captureGapLine(report));
-    const { capture: before, id } = session.meta;
-    if (before?.status === "captured")
-      session.voice.warn(`What was saved at ${before.at} is on this machine: glue session apply ${id} lands it.`);
+    const saved = checkpointLine(session.meta);
+    if (saved !== undefined) session.voice.warn(saved);
   }
   if (report.mayRelease) {
     enter(session, "captured", { capture: recordOf(report) });

@@ -1,3 +1,4 @@
+import type { CaptureReport } from "./capture-hook.ts";
 import type { LiveSession } from "./live-session.ts";
 import { saveChange } from "./save.ts";
 
@@ -33,8 +34,11 @@ function warn(session: LiveSession, deadline: Date): void {
 
 function save(session: LiveSession): void {
   if (session.meta.state !== "open") return;
-  const tell = (saved: boolean) => {
-    if (saved) session.voice.notice(`What was changed so far is saved; glue session apply ${session.id} lands it.`);
+  const tell = (report: CaptureReport | undefined) => {
+    if (report?.status === "unavailable")
+      session.voice.warn(`The change could not be saved before the sandbox ends: ${report.message}`);
+    if (report?.status === "captured")
+      session.voice.notice(`What was changed so far is saved; glue session apply ${session.id} lands it.`);
   };
   // The close captures as well; this is only for the case that the sandbox is faster.
   saveChange(session).then(tell, (error: unknown) =>

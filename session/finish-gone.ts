@@ -2,6 +2,7 @@ import type { Options, Runtime } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
+import { checkpointLine } from "./capture-hook.ts";
 import { takeFarewell } from "./farewell.ts";
 import type { SessionMeta } from "./meta.ts";
 import { logState, recordState } from "./record.ts";
@@ -39,6 +40,8 @@ export async function finishGone(
   const kept = keepsSandbox(meta, options);
   // It does not run; one that is to stay is as it should be.
   if (!kept) await runtime.release(meta.handle, options);
+  const saving = safe ? undefined : checkpointLine(meta);
+  if (saving !== undefined) around.voice.warn(saving);
   const next = recordState(around, folder, known, safe ? "closed" : "lost", {
     note: saved === undefined ? gone.message : "its process was gone; its change was saved before the sandbox ended",
     ...(kept ? { kept } : {}),

@@ -2,7 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { isGlueError } from "../spec/glue-error.ts";
 import { removeIfThere } from "./atomic-file.ts";
 import { attachSession } from "./attach.ts";
+import { keepCheckpoints } from "./checkpoints.ts";
 import { closeIfUnused } from "./close-unused.ts";
+import { checkpointsWanted } from "./ensure-keeper.ts";
 import { isInUse } from "./judge.ts";
 import { removeLease, servedPath, socketPath, writeLease } from "./keeper-lease.ts";
 import { type KeeperHandler, serveKeeper } from "./keeper-socket.ts";
@@ -22,6 +24,8 @@ export interface KeeperTimes {
   readonly idleMs?: number | undefined;
   /** How long before the service ends the sandbox the change is saved. */
   readonly saveBeforeMs?: number;
+  /** Between two checkpoints. Default: `checkpoint_seconds`. */
+  readonly checkpointMs?: number;
   /** When the service ends the sandbox; left out, what the runtime says. */
   readonly deadline?: Date;
 }
@@ -31,11 +35,11 @@ const RENEW_MS = 30_000;
 const SAVE_BEFORE_MS = 60_000;
 
 /** Why a keeper ended. */
-export type KeeperEnd = "asked" | "session over" | "idle" | "not needed";
+export type KeeperEnd = "asked" | "session over" | "sandbox gone" | "idle" | "not needed";
 
 /**
- * Keeps one open session until it is over or `signal` aborts: says that it lives, keeps a lease of the sandbox alive, answers on its socket,
- * and closes the session when it was idle for long enough. Of two keepers of one session the second leaves at once. Everything that it does
+ * Keeps one open session until it is over or `signal` aborts: says that it lives, makes checkpoints, keeps a lease of the sandbox alive, answers
+ * on its socket, and closes the session when it was idle for long enough. Of two keepers of one session the second leaves at once. Everything that it does
  * another process can do as well; its death costs nothing but that it is not done.
  */
 export async function keepSession(
@@ -78,6 +82,11 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
     path,
     handlerOf(session, startedAt, () => over.resolve("asked")),
   );
+  const checkpointMs = times.checkpointMs ?? checkpointsWanted(session);
+  const checkpoints =
+    checkpointMs === undefined
+      ? undefined
+      : keepCheckpoints(session, { everyMs: checkpointMs }, () => over.resolve("sandbox gone"));
   const saveInTime = deadlineWatch(session, times);
   const idle = idleWatch(session, times.idleMs ?? idleOption(session));
   let beating = false;
@@ -113,6 +122,7 @@ async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTime
     signal.removeEventListener("abort", stop);
     clearInterval(timer);
     clearTimeout(due);
+    await checkpoints?.stop();
     socket.stop();
     removeLease(folder);
     removeIfThere(servedPath(folder));
@@ -145,7 +155,8 @@ function deadlineWatch(session: LiveSession, times: KeeperTimes): () => Promise<
   return async () => {
     const due = saveDue(session, times);
     if (session.now() < due || due === saved) return;
-    await saveChange(session);
+    const report = await saveChange(session);
+    if (report?.status === "unavailable") throw new Error(`The change could not be saved: ${report.message}`);
     saved = due;
   };
 }

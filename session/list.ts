@@ -1,7 +1,7 @@
 import { isGlueError } from "../spec/glue-error.ts";
 import { readOrHeal } from "./heal.ts";
 import { lastUsed } from "./judge.ts";
-import { holdsUnlandedChange, isFinal, type SessionMeta, type SessionState } from "./meta.ts";
+import { holdsUnlandedChange, isFinal, type SessionMeta, type SessionState, savedChange } from "./meta.ts";
 import { isAlive } from "./owner.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, sessionFolder, sessionIds } from "./store.ts";
@@ -24,6 +24,8 @@ export interface SessionRow {
   readonly createdAt?: string;
   readonly lastUsedAt?: string;
   readonly deadline?: string;
+  /** When the last checkpoint was made: the death of the sandbox would cost what was changed since. */
+  readonly checkpointAt?: string;
   readonly note?: string;
   /** `unlanded`: captured, and neither landed nor exported since. */
   readonly change?: "none" | "unlanded" | "landed" | "unavailable";
@@ -70,13 +72,13 @@ export function describe(around: Surroundings, folder: SessionFolder, meta: Sess
     createdAt: meta.createdAt,
     lastUsedAt: new Date(lastUsed(folder, meta)).toISOString(),
     ...(meta.deadline === undefined ? {} : { deadline: meta.deadline }),
+    ...(meta.checkpoint === undefined ? {} : { checkpointAt: meta.checkpoint.at }),
     ...(meta.note === undefined ? {} : { note: meta.note }),
     change: changeOf(meta),
   };
 }
 
 function changeOf(meta: SessionMeta): NonNullable<SessionRow["change"]> {
-  if (meta.capture?.status === "unavailable") return "unavailable";
-  if (meta.capture?.status !== "captured") return "none";
-  return holdsUnlandedChange(meta) ? "unlanded" : "landed";
+  if (savedChange(meta)?.status === "captured") return holdsUnlandedChange(meta) ? "unlanded" : "landed";
+  return meta.capture?.status === "unavailable" ? "unavailable" : "none";
 }

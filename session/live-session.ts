@@ -30,6 +30,7 @@ export function liveSession(around: Surroundings, parts: SessionParts): LiveSess
   const flush = () => {
     for (const command of commands) command.flush();
   };
+  let guard: { stop(): Promise<void> } | undefined;
   const session: LiveSession = {
     ...around,
     id: parts.folder.id,
@@ -40,16 +41,19 @@ export function liveSession(around: Surroundings, parts: SessionParts): LiveSess
     version: parts.version,
     startFolder: posix.resolve(parts.runtime.paths.workspace, parts.startFolder),
     async run(command, options) {
+      if (parts.meta.mode === "copy") guard ??= await (await import("./guard.ts")).guardSession(session);
       const running = await runCommand(session, command, options);
       commands.add(running);
       return running;
     },
-    close(options) {
+    async close(options) {
       flush();
-      return closeSession(session, options);
+      await guard?.stop();
+      return await closeSession(session, options);
     },
     async detach() {
       flush();
+      await guard?.stop();
       await parts.runtime.detach();
     },
   };

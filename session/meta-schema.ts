@@ -72,6 +72,8 @@ const metaSchema = v.looseObject({
   /** True where the sandbox was kept at close. */
   kept: v.exactOptional(v.boolean()),
   capture: v.exactOptional(capture),
+  /** What was saved last while the session was open. */
+  checkpoint: v.exactOptional(capture),
   /** How the tree was brought in, in the words of the stage. */
   stage: v.exactOptional(v.record(v.string(), v.unknown())),
   /** When the captured change was last landed or exported; a change captured later is not covered by it. */

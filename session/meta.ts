@@ -33,8 +33,16 @@ export function printMeta(meta: SessionMeta): string {
   return `${JSON.stringify(meta, undefined, 2)}\n`;
 }
 
+/** How the change that lies on this machine came here: by the last capture or checkpoint that brought one, whichever is later. */
+export function savedChange({ capture, checkpoint }: SessionMeta): SessionMeta["capture"] {
+  const saved = capture === undefined || capture.status === "unavailable" ? undefined : capture;
+  if (saved === undefined || checkpoint === undefined) return saved ?? checkpoint;
+  return saved.at >= checkpoint.at ? saved : checkpoint;
+}
+
 /** Whether the session holds a captured change that was never landed or exported. */
 export function holdsUnlandedChange(meta: SessionMeta): boolean {
-  if (meta.capture?.status !== "captured") return false;
-  return meta.landedAt === undefined || meta.landedAt < meta.capture.at;
+  const saved = savedChange(meta);
+  if (saved?.status !== "captured") return false;
+  return meta.landedAt === undefined || meta.landedAt < saved.at;
 }

@@ -19,7 +19,12 @@ import { notFound, type SessionFolder, sessionFolder } from "./store.ts";
 export async function removeSession(around: Surroundings, id: string, force: boolean): Promise<void> {
   const folder = sessionFolder(around.home, id);
   if (statSync(folder.path, { throwIfNoEntry: false }) === undefined) throw notFound(id);
-  const lock = await takeLock({ path: folder.lock, doing: "removing the session", facts: around.facts, waitMs: 0 });
+  const lock = await takeLock({
+    path: folder.lock,
+    doing: "removing the session",
+    facts: around.facts,
+    waitMs: 10_000,
+  });
   try {
     const meta = readAnyhow(around, folder, force);
     if (meta !== undefined) {

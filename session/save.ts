@@ -1,4 +1,4 @@
-import { capture } from "./capture-hook.ts";
+import { type CaptureReport, capture } from "./capture-hook.ts";
 import { recordOf } from "./close.ts";
 import type { LiveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
@@ -6,11 +6,12 @@ import { readMeta } from "./read-meta.ts";
 import { recordChange } from "./record.ts";
 
 /**
- * Brings the change of an open session to this machine without disturbing what runs in it; the session goes on. False where there was
- * nothing new, or it could not be had: then what was saved before stays. `sessionBusy` while another process changes the session.
+ * Makes a checkpoint: brings the change of an open session to this machine without disturbing what runs in it, and records from when it is;
+ * the session goes on. Where it could not be had, what was saved before stays, and the report says why. Undefined where there is nothing
+ * to save, or the session is not open any more. `sessionBusy` while another process changes the session.
  */
-export async function saveChange(session: LiveSession): Promise<boolean> {
-  if (session.meta.mode === "direct") return false;
+export async function saveChange(session: LiveSession): Promise<CaptureReport | undefined> {
+  if (session.meta.mode === "direct") return undefined;
   const lock = await takeLock({
     path: session.folder.lock,
     doing: "saving the session's change",
@@ -19,11 +20,13 @@ export async function saveChange(session: LiveSession): Promise<boolean> {
   });
   try {
     session.meta = readMeta(session.folder);
-    if (session.meta.state !== "open") return false;
-    const report = await capture(session, "checkpoint");
-    if (report.status !== "captured") return false;
-    session.meta = recordChange(session, session.folder, session.meta, { capture: recordOf(report) });
-    return true;
+    if (session.meta.state !== "open") return undefined;
+    // Nobody waits for it: there is no progress to show.
+    const report = await capture({ ...session, progress: () => undefined }, "checkpoint");
+    if (report.status !== "unavailable") {
+      session.meta = recordChange(session, session.folder, session.meta, { checkpoint: recordOf(report) });
+    }
+    return report;
   } finally {
     lock.release();
   }

@@ -35,8 +35,8 @@ function repository(): string {
   return cwd;
 }
 
-async function openCopy(home: Home, cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await glue(home, ["session", "start", "-q", "-r", "host", "--copy"], {
+async function openCopy(home: Home, cwd: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await glue(home, ["session", "start", "-q", "-r", "host", "--copy", ...args], {
     cwd,
     env: GIT,
   });
@@ -116,18 +116,18 @@ describe("a session that works on a copy", () => {
 
   test("is saved while it goes on, and by its keeper before the sandbox's deadline", async () => {
     const [home, cwd] = [freshHome(), repository()];
-    const id = await openCopy(home, cwd);
+    const id = await openCopy(home, cwd, "--set", "checkpoint_seconds=0");
     const session = await attachSession(around(home), { id, cwd });
-    expect(await saveChange(session)).toBe(false);
+    expect(await saveChange(session)).toMatchObject({ status: "nothing" });
     await glue(home, ["exec", "-c", "echo first > file"], { cwd, env: GIT });
-    expect(await saveChange(session)).toBe(true);
-    const first = metaOf(home, id).capture?.at ?? "";
+    expect(await saveChange(session)).toMatchObject({ status: "captured" });
+    const first = metaOf(home, id).checkpoint?.at ?? "";
     expect(metaOf(home, id).state).toBe("open");
     await glue(home, ["exec", "-c", "echo second > file"], { cwd, env: GIT });
     const controller = new AbortController();
     const deadline = new Date(Date.now() + 2_300);
     const kept = keepSession(around(home), id, controller.signal, { renewMs: 60_000, saveBeforeMs: 2_000, deadline });
-    await until("the change is saved", () => (metaOf(home, id).capture?.at ?? "") > first);
+    await until("the change is saved", () => (metaOf(home, id).checkpoint?.at ?? "") > first);
     controller.abort();
     await kept;
     await session.detach();
