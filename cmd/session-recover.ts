@@ -32,7 +32,9 @@ export const command = defineCommand({
     const { at, from, status, facts, files, over } = recovered;
     const age = duration(Math.max(0, around.now() - Date.parse(at)));
     const what =
-      status === "nothing" ? "nothing had changed" : `${facts?.commits} commits, ${facts?.files_changed} files changed`;
+      status === "nothing"
+        ? "nothing had changed"
+        : `${counted(facts?.commits, "commit")}, ${counted(facts?.files_changed, "file")} changed`;
     const tree = facts?.head_tree === undefined ? "" : ` · tree ${facts.head_tree}`;
     io.out(`from the ${from} of ${at}, ${age} ago: ${what}${tree}\n`);
     if (files !== undefined) {
@@ -46,3 +48,7 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+function counted(count: unknown, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -44,7 +44,7 @@ export const CONFIG_SCHEMA: object = {
       ]
     },
     "checkpoint_seconds": {
-      "description": "How often the keeper of an open session saves what changed in the sandbox; 0 turns it off.",
+      "description": "How often the change of a session on a copy is saved while something runs in it, in seconds; 0 turns it off.",
       "default": 60,
       "anyOf": [
         {

@@ -12,7 +12,7 @@ export interface Options {
   readonly "shell.executable": string;
   /** How that shell is started; `interactive` and `login` read its start-up files. Default: "non_interactive". */
   readonly "shell.mode": "non_interactive" | "interactive" | "login";
-  /** How often the keeper of an open session saves what changed in the sandbox; 0 turns it off. Default: 60. */
+  /** How often the change of a session on a copy is saved while something runs in it, in seconds; 0 turns it off. Default: 60. */
   readonly "checkpoint_seconds": number;
   /** Untracked content larger than this is listed and asked about before it is brought back (MB of 1,000,000 bytes). Default: 500. */
   readonly "capture_cap_mb": number;
@@ -146,7 +146,7 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"kill_grace_seconds","group":"common","env":["GLUE_KILL_GRACE_SECONDS"],"default":5,"required":false,"min":0,"max":3600,"sentence":"Time between asking a command to end (TERM) and ending it (KILL), after a timeout or an interrupt.","type":"number","secret":false},
   {"key":"shell.executable","group":"common","env":["GLUE_SHELL","SHELL"],"default":"sh","required":false,"sentence":"The shell that runs `-c` scripts on the host.","type":"string","secret":false},
   {"key":"shell.mode","group":"common","env":["GLUE_SHELL_MODE"],"values":["non_interactive","interactive","login"],"default":"non_interactive","required":false,"sentence":"How that shell is started; `interactive` and `login` read its start-up files.","type":"enum","secret":false},
-  {"key":"checkpoint_seconds","group":"common","env":["GLUE_CHECKPOINT_SECONDS"],"default":60,"required":false,"min":0,"sentence":"How often the keeper of an open session saves what changed in the sandbox; 0 turns it off.","type":"integer","secret":false},
+  {"key":"checkpoint_seconds","group":"common","env":["GLUE_CHECKPOINT_SECONDS"],"default":60,"required":false,"min":0,"sentence":"How often the change of a session on a copy is saved while something runs in it, in seconds; 0 turns it off.","type":"integer","secret":false},
   {"key":"capture_cap_mb","group":"common","env":["GLUE_CAPTURE_CAP_MB"],"default":500,"required":false,"min":1,"sentence":"Untracked content larger than this is listed and asked about before it is brought back (MB of 1,000,000 bytes).","type":"integer","secret":false},
   {"key":"idle_minutes","group":"common","env":["GLUE_IDLE_MINUTES"],"default":0,"required":false,"min":0,"sentence":"The keeper captures and closes an open session after this long without a command; 0 means never.","type":"integer","secret":false},
   {"key":"docker.enabled","group":"docker","env":["GLUE_DOCKER_ENABLED"],"default":false,"required":false,"sentence":"Makes docker the runtime where `runtime` is not given; `false` does not block an explicit `runtime` of docker.","type":"boolean","secret":false},
@@ -198,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "912f86c51f415937";
+export const OPTIONS_FINGERPRINT = "146c4f126bd3fd90";
