@@ -66,7 +66,7 @@ function fill(path: string): void {
   }
 }
 
-test.skipIf(process.getuid?.() === 0)("a home without write permission is refused as such", () => {
+testNeeding(["not-root"], "a home without write permission is refused as such", () => {
   const parent = tempDir();
   mkdirSync(join(parent, "home"), { mode: 0o500 });
   expect(() => openHome({ GLUE_HOME: join(parent, "home") })).toThrow(/permission denied/);
