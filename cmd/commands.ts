@@ -7,6 +7,7 @@ import type { AnyCommand } from "./command.ts";
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
   run: () => import("./run.ts"),
   exec: () => import("./exec.ts"),
+  shell: () => import("./shell.ts"),
   "job list": () => import("./job-list.ts"),
   "job logs": () => import("./job-logs.ts"),
   "job wait": () => import("./job-wait.ts"),

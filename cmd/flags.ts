@@ -53,8 +53,8 @@ export const openFlags = {
   },
 } as const;
 
-/** What a command in a session is started with. */
-export const commandFlags = {
+/** What every command in a session can be given. */
+export const surroundFlags = {
   env: {
     type: "string",
     alias: "e",
@@ -67,6 +67,11 @@ export const commandFlags = {
     valueHint: "TIME",
     description: "End the command and all it started after this time (90s, 5m, 1h30m) and exit with 124",
   },
+} as const;
+
+/** What a command in a session is started with. */
+export const commandFlags = {
+  ...surroundFlags,
   script: { type: "string", alias: "c", valueHint: "SCRIPT", description: "Run a shell script instead of CMD" },
   interactive: { type: "boolean", alias: "i", description: "Give the command your terminal's input" },
   tty: { type: "boolean", alias: "t", description: "Give the command a terminal of its own" },

@@ -148,7 +148,8 @@ async function end(running: SessionCommand, io: Io): Promise<void> {
   }
 }
 
-function ptySize(io: Io): PtySize {
+/** The terminal that a command gets: as ours, or of the usual size where we have none. */
+export function ptySize(io: Io): PtySize {
   const { columns, rows } = io.terminal.size(1) ?? io.terminal.size(0) ?? { columns: 80, rows: 24 };
   return { columns, rows, term: io.env.TERM || "xterm" };
 }

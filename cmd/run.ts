@@ -52,7 +52,7 @@ export const command = defineCommand({
 });
 
 /** Runs the command and ends the session, whatever becomes of the command. */
-async function runIn(session: Session, plan: CommandPlan, io: Io, interrupts: Interrupts): Promise<number> {
+export async function runIn(session: Session, plan: CommandPlan, io: Io, interrupts: Interrupts): Promise<number> {
   const relayed = await relay(session, plan, io, interrupts.signal);
   const closed = await close(session);
   const { result } = relayed;

@@ -49,7 +49,7 @@ export function copying(bench: Bench): void {
     expect({ ...fetched, bytes: 0 }).toEqual({ ...sent, bytes: 0 });
     expect(listing(back)).toEqual(listing(from));
     // Once more, over what is there.
-    await copyTreeIn(place.session, from, to);
+    await copyTreeIn(place.session, join(from, "sub"), `${to}/sub`);
     await copyTreeOut(place.session, to, back);
     expect(listing(back)).toEqual(listing(from));
   });
