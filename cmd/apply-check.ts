@@ -1,12 +1,13 @@
 /** What `session apply --check` says. */
 import type { LandCheck } from "../session/land.ts";
+import type { Landed } from "../workspace/land.ts";
 import type { Flag } from "../workspace/land-flags.ts";
+import type { LandedUnit } from "../workspace/land-units.ts";
 import type { Io } from "./io.ts";
 
 /** Prints the report; resolves to the exit status: 1 where something deserves a look. */
 export function reportCheck(io: Io, id: string, landing: LandCheck): number {
-  const { branch, commit, tree, commits, idsKept, converted, already, flags } = landing;
-  const exact = converted.length === 0;
+  const { outer, flags, units } = landing;
   const status = flags.length === 0 ? 0 : 1;
   if (io.json) {
     io.outJson({
@@ -14,23 +15,35 @@ export function reportCheck(io: Io, id: string, landing: LandCheck): number {
       id,
       check: true,
       exact: true,
-      branch,
-      commit,
-      tree,
-      commits,
-      idsKept,
-      already,
+      branch: outer?.branch ?? null,
+      commit: outer?.commit ?? null,
+      tree: outer?.tree ?? null,
+      commits: outer?.commits ?? 0,
+      idsKept: outer?.idsKept ?? true,
+      already: outer?.already ?? false,
+      units: units.map(unitReport),
       flags,
     });
     return status;
   }
-  io.out(
-    `${already ? "already landed" : `would land ${exact ? "exactly" : "as this repository keeps it"}`} · tree ${tree}\n`,
-  );
-  io.notice(`  branch ${branch}, ${counted(commits, "commit")} on top of the start`);
-  if (!idsKept) io.notice("  its commits would get new ids");
+  if (outer !== undefined) wouldLand(io, outer, "");
+  for (const unit of units) wouldLand(io, unit, `${unit.path}: `);
   showFlags(io, flags);
   return status;
+}
+
+function wouldLand(io: Io, landing: Landed, where: string): void {
+  const { branch, tree, commits, idsKept, converted, already } = landing;
+  const how = converted.length === 0 ? "exactly" : "as this repository keeps it";
+  io.out(`${where}${already ? "already landed" : `would land ${how}`} · tree ${tree}\n`);
+  io.notice(`  branch ${branch}, ${counted(commits, "commit")} on top of the start`);
+  if (!idsKept) io.notice("  its commits would get new ids");
+}
+
+/** What tools are told of a repository inside the tree. */
+export function unitReport(unit: LandedUnit): Record<string, unknown> {
+  const { path, kind, branch, commit, tree, commits, idsKept, why, converted, already, gitDir, leftInBundle } = unit;
+  return { path, kind, branch, commit, tree, commits, idsKept, why, converted, already, gitDir, leftInBundle };
 }
 
 export function showFlags(io: Io, flags: readonly Flag[]): void {

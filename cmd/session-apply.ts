@@ -3,10 +3,12 @@ import { findChanged } from "../session/change.ts";
 import { checkLanding, landSession } from "../session/land.ts";
 import { landSessionInPlace, undoSession } from "../session/land-in-place.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
-import { counted, reportCheck } from "./apply-check.ts";
+import type { Landed } from "../workspace/land.ts";
+import { counted, reportCheck, unitReport } from "./apply-check.ts";
 import { reportInPlace, reportUndone } from "./apply-in-place.ts";
 import { defineCommand } from "./command.ts";
 import { outputFlags } from "./flags.ts";
+import type { Io } from "./io.ts";
 import { usage } from "./parse.ts";
 import { changedSession } from "./session-change-args.ts";
 
@@ -67,42 +69,48 @@ export const command = defineCommand({
     if (options.check) return reportCheck(io, folder.id, await checkLanding(around, folder, where));
     const landed = await landSession(around, folder, { checkout: options.checkout, ...where });
     io.endProgress();
+    const { outer, units, checkedOut } = landed;
     if (io.json) {
-      const { branch, commit, tree, idsKept, why, converted, commits, already, gitDir, leftInBundle, checkedOut } =
-        landed;
       io.outJson({
         schemaVersion: 1,
         id: folder.id,
-        exact: converted.length === 0,
-        branch,
-        commit,
-        tree,
-        commits,
-        idsKept,
-        why,
-        converted,
-        already,
+        exact: (outer?.converted ?? []).length === 0,
+        branch: outer?.branch ?? null,
+        commit: outer?.commit ?? null,
+        tree: outer?.tree ?? null,
+        commits: outer?.commits ?? 0,
+        idsKept: outer?.idsKept ?? true,
+        why: outer?.why ?? [],
+        converted: outer?.converted ?? [],
+        already: outer?.already ?? false,
         checkedOut,
-        gitDir,
-        leftInBundle,
+        gitDir: outer?.gitDir ?? null,
+        leftInBundle: outer?.leftInBundle ?? [],
+        units: units.map(unitReport),
       });
       return 0;
     }
-    const how = landed.converted.length === 0 ? "exactly" : "as this repository keeps it";
-    io.out(`${landed.already ? "already " : ""}applied ${how} · tree ${landed.tree}\n`);
-    io.notice(`  branch ${landed.branch}, ${counted(landed.commits, "commit")} on top of the start`);
-    for (const reason of landed.why) io.notice(`  ${WHY[reason]}`);
-    if (landed.converted.length > 0) {
-      io.notice(`  in another form than on the disk: ${shortList(landed.converted)}`);
-    }
-    if (landed.leftInBundle.length > 0) {
-      io.notice(`  not landed, kept in ${folder.path}/runtime.bundle: ${landed.leftInBundle.join(", ")}`);
-    }
-    if (landed.checkedOut) io.notice(`  checked out; git switch - goes back`);
-    else io.notice(`  git merge ${landed.branch}`);
+    if (outer !== undefined) report(io, outer, folder.path);
+    for (const unit of units) report(io, unit, folder.path, `${unit.path}: `);
+    if (checkedOut) io.notice(`  checked out; git switch - goes back`);
+    else if (outer !== undefined) io.notice(`  git merge ${outer.branch}`);
     return 0;
   },
 });
+
+/** What was landed in one repository; `where` names one inside the tree. */
+function report(io: Io, landed: Landed, folder: string, where = ""): void {
+  const how = landed.converted.length === 0 ? "exactly" : "as this repository keeps it";
+  io.out(`${where}${landed.already ? "already " : ""}applied ${how} · tree ${landed.tree}\n`);
+  io.notice(`  branch ${landed.branch}, ${counted(landed.commits, "commit")} on top of the start`);
+  for (const reason of landed.why) io.notice(`  ${WHY[reason]}`);
+  if (landed.converted.length > 0) {
+    io.notice(`  in another form than on the disk: ${shortList(landed.converted)}`);
+  }
+  if (landed.leftInBundle.length > 0) {
+    io.notice(`  not landed, kept in ${folder}/runtime.bundle: ${landed.leftInBundle.join(", ")}`);
+  }
+}
 
 const WHY = {
   history: "its history did not stand on the start of the session, so its commits were put there and have new ids",

@@ -1,7 +1,8 @@
-import { changeOf, findChanged } from "../session/change.ts";
+import { changeOf, diffAll, findChanged } from "../session/change.ts";
 import { readMeta } from "../session/read-meta.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
-import { diff, listFiles } from "../workspace/change.ts";
+import { streamOf } from "../workspace/byte-stream.ts";
+import { listFiles } from "../workspace/change.ts";
 import { defineCommand } from "./command.ts";
 import { outputFlags } from "./flags.ts";
 import { page } from "./pager.ts";
@@ -32,14 +33,20 @@ export const command = defineCommand({
         base: base.commit,
         head: change.head,
         files: await listFiles(change),
+        units: await Promise.all(
+          change.units.map(async ({ path, change: own }) => ({
+            path,
+            base: own.store.base.commit,
+            head: own.head,
+            files: await listFiles(own),
+          })),
+        ),
       });
       return 0;
     }
     // Asking for color of an empty text tells whether this terminal wants it.
     const color = io.paint(1, "red", "x") !== "x";
-    const text = diff(change, { color, ...(options.stat ? { statWidth: io.width(1) } : {}) });
-    await page(text.stdout, io);
-    await text.done;
+    await page(streamOf(diffAll(change, { color, ...(options.stat ? { statWidth: io.width(1) } : {}) })), io);
     return 0;
   },
 });

@@ -8,7 +8,16 @@ import type { Surroundings } from "../session/session.ts";
 import { type SessionFolder, sessionFolder } from "../session/store.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
 import { isGlueError } from "../spec/glue-error.ts";
-import { asText, type ChangeCommit, diff, listCommits, listFiles } from "../workspace/change.ts";
+import {
+  asText,
+  type Change,
+  type ChangeCommit,
+  type ChangedFile,
+  type DiffOptions,
+  diff,
+  listCommits,
+  listFiles,
+} from "../workspace/change.ts";
 import { columns } from "./columns.ts";
 import { defineCommand } from "./command.ts";
 import { outputFlags } from "./flags.ts";
@@ -49,6 +58,7 @@ export const command = defineCommand({
         commits: change?.commits ?? [],
         files: change?.files ?? [],
         refs: change?.refs ?? [],
+        units: change?.units.map(({ path, commits, files, refs }) => ({ path, commits, files, refs })) ?? [],
         ...(log === undefined ? {} : { log }),
       });
       return 0;
@@ -56,6 +66,8 @@ export const command = defineCommand({
     io.out(columns(facts(around, folder, meta), ""));
     if (change !== undefined) {
       io.out(`\n${change.commits.map(commitLine).join("")}\n${change.stat}`);
+      for (const { path, commits, stat } of change.units)
+        io.out(`\n${path}:\n${commits.map(commitLine).join("")}\n${stat}`);
       io.notice(`\nglue session diff ${meta.id} shows it, glue session apply ${meta.id} lands it.`);
     }
     if (log !== undefined) io.out(`\n${columns(log.commands.map(logRow))}`);
@@ -67,20 +79,35 @@ export const command = defineCommand({
 async function readChange(around: Surroundings, folder: SessionFolder, meta: SessionMeta, io: Io) {
   try {
     const change = await changeOf(around, folder, meta);
-    const stat = diff(change, { color: io.paint(1, "red", "x") !== "x", statWidth: io.width(1) });
-    const [commits, files, text] = await Promise.all([
-      listCommits(change),
-      listFiles(change),
-      asText(stat.stdout),
-      stat.done,
-    ]);
-    return { commits, files, refs: change.refs, stat: text };
+    const options = { color: io.paint(1, "red", "x") !== "x", statWidth: io.width(1) };
+    const own = await readOne(change, options);
+    const units: (Read & { path: string })[] = [];
+    for (const { path, change: inner } of change.units) units.push({ path, ...(await readOne(inner, options)) });
+    return { ...own, units };
   } catch (error) {
     if (isGlueError(error, "nothingToLand")) return undefined;
     if (!isGlueError(error, "gitMissing")) throw error;
     io.warn("The change itself cannot be shown: git is not installed here.");
     return undefined;
   }
+}
+
+interface Read {
+  readonly commits: ChangeCommit[];
+  readonly files: ChangedFile[];
+  readonly refs: Change["refs"];
+  readonly stat: string;
+}
+
+async function readOne(change: Change, options: DiffOptions): Promise<Read> {
+  const stat = diff(change, options);
+  const [commits, files, text] = await Promise.all([
+    listCommits(change),
+    listFiles(change),
+    asText(stat.stdout),
+    stat.done,
+  ]);
+  return { commits, files, refs: change.refs, stat: text };
 }
 
 function facts(around: Surroundings, folder: SessionFolder, meta: SessionMeta): string[][] {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { type GlueError, isGlueError } from "../spec/glue-error.ts";
 import { type CaptureRequest, type CaptureResult, capture } from "../workspace/capture.ts";
 import { CAPTURE_FILES, type StorePlace } from "../workspace/capture-store.ts";
+import type { CapturedUnits } from "../workspace/capture-units.ts";
 import { savedSource } from "../workspace/farewell.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
 import type { CaptureGap, CaptureHook, CaptureReport } from "./capture-hook.ts";
@@ -27,22 +28,29 @@ export const captureSession: CaptureHook = async (session, occasion) => {
     return gap("runtimeNotGit", message, at, false);
   }
   try {
-    const result = await bringBack(session, base);
-    if (occasion !== "checkpoint") tell(session, result);
-    return { status: result.status, at, mayRelease: true, facts: factsOf(result) };
+    const { result, inner } = await bringBack(session, base);
+    if (occasion !== "checkpoint") tell(session, result, inner);
+    const changed = [result, ...inner.units.map((unit) => unit.result)].some(({ status }) => status === "captured");
+    const units = inner.units.length === 0 ? {} : { units: inner.facts };
+    return { status: changed ? "captured" : "nothing", at, mayRelease: true, facts: { ...factsOf(result), ...units } };
   } catch (error) {
     return unavailable(error, at, session);
   }
 };
 
 /** From the sandbox; from what was saved before it ended, where it is gone. */
-async function bringBack(session: Session, base: StagedBase): Promise<CaptureResult> {
+async function bringBack(session: Session, base: StagedBase): Promise<{ result: CaptureResult; inner: Inner }> {
   try {
-    return await capture(session.runtime, requestFor(session, session, base));
+    const request = requestFor(session, session, base);
+    const result = await capture(session.runtime, request);
+    return { result, inner: base.units.length === 0 ? NO_UNITS : await capturedUnits(session, request) };
   } catch (error) {
     const file = farewellFile(session.folder);
     if (!isGlueError(error, "sandboxGone") || !existsSync(file)) throw error;
-    return await capture(savedSource(file), requestFor(session, session, base));
+    const result = await capture(savedSource(file), requestFor(session, session, base));
+    const paths = base.units.filter(({ staged }) => staged?.sandbox.gitDir).map(({ path }) => path);
+    const lost = `What changed since the last checkpoint in repositories inside the tree is not in what was saved: ${paths.join(", ")}.`;
+    return { result, inner: { ...NO_UNITS, warnings: paths.length === 0 ? [] : [lost] } };
   }
 }
 
@@ -60,13 +68,38 @@ export function requestFor(around: Surroundings, session: Captured, base: Staged
   };
 }
 
+interface Inner extends CapturedUnits {
+  readonly facts: readonly Record<string, unknown>[];
+}
+
+const NO_UNITS: Inner = { units: [], warnings: [], facts: [] };
+
+/** Loaded only where there are repositories inside the tree. */
+async function capturedUnits(session: Session, request: CaptureRequest): Promise<Inner> {
+  const { captureUnits, unitFacts } = await import("../workspace/capture-units.ts");
+  const captured = await captureUnits(session.runtime, request);
+  return { ...captured, facts: captured.units.map(unitFacts) };
+}
+
 /** What came back, where it is, and the command that lands it. */
-function tell({ id, voice, folder }: Session, result: CaptureResult): void {
-  for (const warning of result.warnings) voice.warn(warning);
-  if (result.status === "nothing") {
-    voice.notice("◆ No change: the workspace is as it was when the session opened, so there is no patch.");
-    return;
+function tell(session: Session, result: CaptureResult, inner: Inner): void {
+  const { id, voice } = session;
+  for (const warning of [...result.warnings, ...inner.warnings]) voice.warn(warning);
+  if (result.status === "captured") tellChange(session, result);
+  let changed = result.status === "captured";
+  for (const { path, result: own } of inner.units) {
+    if (own.status === "nothing") continue;
+    changed = true;
+    const { commits, files_changed, head_tree } = own.facts;
+    voice.notice(
+      `◆ ${path}: ${counted(commits, "commit")}, ${counted(files_changed, "file")} changed · tree ${head_tree}`,
+    );
   }
+  if (changed) voice.notice(`  glue session apply ${id}`);
+  else voice.notice("◆ No change: the workspace is as it was when the session opened, so there is no patch.");
+}
+
+function tellChange({ voice, folder }: Session, result: CaptureResult & { status: "captured" }): void {
   const { commits, files_changed, head_tree, truncated, mbox_exact } = result.facts;
   voice.notice(`◆ ${counted(commits, "commit")}, ${counted(files_changed, "file")} changed · tree ${head_tree}`);
   if (truncated) {
@@ -78,7 +111,6 @@ function tell({ id, voice, folder }: Session, result: CaptureResult): void {
       `  ${folder.path}/${CAPTURE_FILES.mbox}${mbox_exact ? "" : " (git am cannot make all of it; this can:)"}`,
     );
   }
-  voice.notice(`  glue session apply ${id}`);
 }
 
 function counted(count: number, what: string): string {

@@ -1,9 +1,11 @@
 import { GlueError } from "../spec/glue-error.ts";
+import type { StorePlace } from "../workspace/capture-store.ts";
 import { type InPlaceResult, landInPlace } from "../workspace/in-place.ts";
 import { listRecords } from "../workspace/in-place-record.ts";
 import { type Undone, undoInPlace } from "../workspace/in-place-undo.ts";
 import { lookAtChange } from "../workspace/land-check.ts";
 import type { Flag } from "../workspace/land-flags.ts";
+import { hasChange, unitPlaces } from "../workspace/units.ts";
 import { changePlace } from "./capture.ts";
 import { hostTree } from "./host-tree.ts";
 import { capturedBase } from "./land.ts";
@@ -44,6 +46,7 @@ export async function landSessionInPlace(
     const { top } = hostTree(options.target ?? base.host.top);
     const putBack = options.check ? 0 : await undoInterrupted(folder);
     const place = changePlace(around.home, folder.id, folder.path, base);
+    refuseUnits(place, folder.id);
     const result = await landInPlace({
       ...place,
       sessionId: folder.id,
@@ -57,6 +60,17 @@ export async function landSessionInPlace(
   } finally {
     lock.release();
   }
+}
+
+/** What changed in repositories inside the tree has a branch of its own to land on, and no merge. */
+function refuseUnits(place: StorePlace, id: string): void {
+  const changed = unitPlaces(place).filter((unit) => hasChange(unit.place));
+  if (changed.length === 0) return;
+  throw new GlueError(
+    "landRefused",
+    `The session also changed repositories inside the tree, which are not merged in place: ${changed.map(({ path }) => path).join(", ")}.`,
+    { hint: `Land it as branches, one in each: glue session apply ${id}` },
+  );
 }
 
 async function undoInterrupted(folder: SessionFolder): Promise<number> {

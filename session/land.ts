@@ -1,12 +1,11 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
-import { CAPTURE_FILES } from "../workspace/capture-store.ts";
-import { type Landed, land } from "../workspace/land.ts";
+import type { Landed } from "../workspace/land.ts";
 import { lookAtChange } from "../workspace/land-check.ts";
 import { checkOut } from "../workspace/land-checkout.ts";
 import type { Flag } from "../workspace/land-flags.ts";
+import { type LandedAll, landAll } from "../workspace/land-units.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
+import { hasAnyChange } from "../workspace/units.ts";
 import { changePlace } from "./capture.ts";
 import { takeLock } from "./lock.ts";
 import type { SessionMeta } from "./meta.ts";
@@ -25,7 +24,7 @@ export interface LandOptions {
   readonly checkout: boolean;
 }
 
-export interface LandReport extends Landed {
+export interface LandReport extends LandedAll {
   readonly checkedOut: boolean;
 }
 
@@ -44,15 +43,15 @@ export async function landSession(
     const base = capturedBase(folder, meta);
     const place = changePlace(around.home, folder.id, folder.path, base);
     const target = options.target ?? base.host.top;
-    const landed = await land({
+    const landed = await landAll({
       ...place,
       sessionId: folder.id,
       target,
       ...(options.branch === undefined ? {} : { branch: options.branch }),
     });
     const landedAt = new Date(around.now()).toISOString();
-    recordChange(around, folder, meta, { landedAt, landing: landingFacts(landed) });
-    if (options.checkout) await checkOut({ target, landed, base, home: around.home.root });
+    recordChange(around, folder, meta, { landedAt, landing: allFacts(landed) });
+    if (options.checkout) await checkOut({ target, landed: checkable(landed), base, home: around.home.root });
     return { ...landed, checkedOut: options.checkout };
   } finally {
     lock.release();
@@ -62,7 +61,23 @@ export async function landSession(
 /** Longer lists are cut in the record; the repository itself has all of it. */
 const LISTED = 1_000;
 
+function checkable({ outer, units }: LandedAll): Landed {
+  if (outer !== undefined) return outer;
+  const paths = units.map(({ path }) => path).join(", ");
+  throw new GlueError("landRefused", `The change landed in ${paths} alone, so there is nothing to check out here.`, {
+    hint: "Check the branch out there: git -C FOLDER checkout BRANCH",
+  });
+}
+
 /** What meta.json keeps of a landing. */
+function allFacts(landed: LandedAll): Record<string, unknown> {
+  const units = landed.units.map((unit) => ({ path: unit.path, kind: unit.kind, ...landingFacts(unit) }));
+  return {
+    ...(landed.outer === undefined ? {} : landingFacts(landed.outer)),
+    ...(units.length === 0 ? {} : { units }),
+  };
+}
+
 function landingFacts(landed: Landed): Record<string, unknown> {
   const { branch, commit, tree, gitDir, idsKept, why, rewritten, converted } = landed;
   return {
@@ -77,7 +92,7 @@ function landingFacts(landed: Landed): Record<string, unknown> {
   };
 }
 
-export interface LandCheck extends Landed {
+export interface LandCheck extends LandedAll {
   readonly flags: readonly Flag[];
 }
 
@@ -99,7 +114,7 @@ export async function checkLanding(
       check: true,
       ...(branch === undefined ? {} : { branch }),
     };
-    const landed = await land(request);
+    const landed = await landAll(request);
     return { ...landed, flags: await lookAtChange(place) };
   } finally {
     lock.release();
@@ -111,7 +126,7 @@ export function capturedBase(folder: SessionFolder, meta: SessionMeta): StagedBa
   const { id, capture, mode } = meta;
   const base = stagedBase(meta);
   // The file decides: a later capture that failed does not take away what an earlier one brought.
-  if (base !== undefined && existsSync(join(folder.path, CAPTURE_FILES.bundle))) return base;
+  if (base !== undefined && hasAnyChange({ sessionDir: folder.path, gitDir: "", base })) return base;
   if (mode === "direct") {
     throw new GlueError("nothingToLand", `Session ${id} worked on your files directly: its changes are there already.`);
   }

@@ -1,6 +1,6 @@
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { changeFolder } from "./change-folder.ts";
+import { changeFolders } from "./change-folder.ts";
 import { type Home, homeError } from "./home.ts";
 import type { SessionFolder } from "./store.ts";
 import { tidyEntry } from "./unfinished.ts";
@@ -13,7 +13,7 @@ export function removeFolder(home: Home, folder: SessionFolder): void {
     renameSync(folder.path, aside);
     tidyEntry(home, folder.id, undefined);
     rmSync(aside, { recursive: true, force: true });
-    rmSync(changeFolder(home, folder.id), { recursive: true, force: true });
+    for (const path of changeFolders(home, folder.id)) rmSync(path, { recursive: true, force: true });
   } catch (cause) {
     throw homeError(cause, folder.path);
   }

@@ -7,6 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteStream, CommandExecutor } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
+import { streamOf } from "./byte-stream.ts";
 import { splitNul } from "./bytes.ts";
 import { checkIgnored, ignoredFolders } from "./capture-ignored.ts";
 import type { CaptureQuestion, SandboxState } from "./capture-script.ts";
@@ -176,17 +177,6 @@ function modeOf({ type, mode }: TarEntry): string {
   return (mode & 0o100) === 0 ? "100644" : "100755";
 }
 
-function streamOf(bytes: AsyncGenerator<Uint8Array>): ByteStream {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await bytes.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: async () => void (await bytes.return(undefined)),
-  });
-}
-
 async function readMarks(path: string): Promise<Map<number, string>> {
   const text = await Bun.file(path).text();
   return new Map([...text.matchAll(/^:(\d+) ([0-9a-f]+)$/gm)].map(([, mark, id]) => [Number(mark), id ?? ""]));
@@ -215,9 +205,12 @@ async function treeFrom(
     return `${mode} ${id} 0\t${path}\0`;
   });
   // A submodule is an empty folder in such a sandbox; it stays what it was.
-  const modules = [...base]
-    .filter(([, mode]) => mode.startsWith("160000"))
-    .map(([path, mode]) => `${mode} 0\t${path}\0`);
+  const links = [...base].filter(([, mode]) => mode.startsWith("160000"));
+  refuseInside(
+    links.map(([path]) => path),
+    kept,
+  );
+  const modules = links.map(([path, mode]) => `${mode} 0\t${path}\0`);
   const options: GitOptions = { ...store.options, env: { GIT_INDEX_FILE: join(scratch, "index") } };
   rmSync(join(scratch, "index"), { force: true });
   await git(["update-index", "-z", "--index-info"], {
@@ -225,6 +218,20 @@ async function treeFrom(
     stdin: Buffer.from([...entries, ...modules].join(""), "latin1"),
   });
   return await gitText(["write-tree"], options);
+}
+
+/** A tree has no place for files below a submodule, and they must not be lost in silence. */
+function refuseInside(modules: readonly string[], paths: readonly string[]): void {
+  const module = modules.find((folder) => paths.some((path) => path.startsWith(`${folder}/`)));
+  if (module === undefined) return;
+  const name = pathText(Buffer.from(module, "latin1"));
+  throw new GlueError(
+    "captureFailed",
+    `Files were made in ${name}, a submodule whose contents are not in the sandbox.`,
+    {
+      hint: "Move them elsewhere inside (or use an image with git, where submodules travel), then capture again.",
+    },
+  );
 }
 
 /** Path to mode and id, of everything in the base. */

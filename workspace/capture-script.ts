@@ -7,6 +7,7 @@ import beginPart from "./capture-begin.sh" with { type: "text" };
 import nestedPart from "./capture-nested.sh" with { type: "text" };
 import { GLUE_IDENTITY, pathBytes, pathText, UNCOMMITTED_WORK } from "./layout.ts";
 import type { StagedBase } from "./snapshot-types.ts";
+import { embeddedPaths } from "./units.ts";
 
 const script = [beginPart, nestedPart, mainPart].join("\n");
 
@@ -111,7 +112,9 @@ function known(base: StagedBase) {
 /** The three sections that the script reads; every line of content is marked, so that a lone dot can end a section. */
 function request(question: CaptureQuestion): Uint8Array {
   const included = question.base.included.map((path) => ignorePattern(pathBytes(path)));
-  const rules = question.base.ignoreRules.split("\n").map((line) => encoder.encode(line));
+  // Repositories inside the tree are captured by themselves.
+  const units = embeddedPaths(question.base.units).map((path) => ignorePattern(pathBytes(path)));
+  const rules = [...question.base.ignoreRules.split("\n").map((line) => encoder.encode(line)), ...units];
   const sections = [question.have.map((id) => encoder.encode(id)), included, rules];
   const lines = sections.flatMap((section) => [...section.map((line) => concat([MARK, line, END])), DOT]);
   return concat(lines);

@@ -169,7 +169,7 @@ while [ "$passes" -lt 3 ]; do
   fi
   others &
   clean=1
-  own diff-files --quiet 2>"$tmp/diff.err" || clean=0
+  own diff-files --quiet --ignore-submodules=dirty 2>"$tmp/diff.err" || clean=0
   wait
   if [ "$clean" = 1 ] && settled && [ ! -s "$tmp/add.err" ] && [ ! -s "$tmp/diff.err" ]; then
     quiescent=1

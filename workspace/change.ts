@@ -22,10 +22,14 @@ export interface Change {
   readonly refs: readonly CapturedRef[];
 }
 
-/** Undefined where nothing was captured, or nothing was changed. `gitMissing`, `sessionDamaged`. */
-export async function openChange(place: StorePlace): Promise<Change | undefined> {
+/**
+ * Undefined where nothing was captured, or nothing was changed; with `orBase` such a change has nothing on top of the base. `gitMissing`,
+ * `sessionDamaged`.
+ */
+export async function openChange(place: StorePlace, orBase = false): Promise<Change | undefined> {
   const opened = await openChangeStore(place);
   const head = opened.bundle?.refs.find(({ name }) => name === REFS.captured)?.id;
+  if (opened.bundle === undefined && orBase) return { store: opened, head: opened.base.commit, refs: [] };
   if (head === undefined || opened.bundle === undefined) return undefined;
   const whole = await isWhole(opened.options, [head], []);
   const store = whole ? opened : await healChangeStore(place, { keepChange: true });
@@ -97,16 +101,18 @@ export interface DiffOptions {
   readonly statWidth?: number;
   /** Complete, so that it can be applied: binary content and whole ids. */
   readonly patch?: boolean;
+  /** The folder that the paths are below, with a slash at its end. */
+  readonly below?: string;
 }
 
 /** The difference between the base and the head, as text. `done` must be awaited. */
 export function diff({ store, head }: Change, options: DiffOptions): GitStream {
   const stat = options.statWidth === undefined ? [] : [`--stat=${options.statWidth}`];
   const patch = options.patch ? ["--binary", "--full-index"] : [];
-  return gitStream(
-    ["diff", "-M", `--color=${options.color ? "always" : "never"}`, ...stat, ...patch, store.base.commit, head, "--"],
-    store.options,
-  );
+  const below = options.below ?? "";
+  const prefixes = below === "" ? [] : [`--src-prefix=a/${below}`, `--dst-prefix=b/${below}`];
+  const color = `--color=${options.color ? "always" : "never"}`;
+  return gitStream(["diff", "-M", color, ...prefixes, ...stat, ...patch, store.base.commit, head, "--"], store.options);
 }
 
 /** All of a stream as text. */

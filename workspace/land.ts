@@ -27,6 +27,8 @@ export interface LandRequest extends StorePlace {
   readonly gitlinks?: ReadonlyMap<string, string>;
   /** Only finds out whether it would land; nothing is written to the target. */
   readonly check?: boolean;
+  /** Where nothing was captured, lands what the session started from. */
+  readonly orBase?: boolean;
 }
 
 export interface Landed {
@@ -89,7 +91,8 @@ async function prepareFrom(
   target: GitOptions,
   branch: string,
 ): Promise<PreparedLanding> {
-  const captured = store.bundle?.refs.find((ref) => ref.name === REFS.captured)?.id;
+  const nothingNew = store.bundle === undefined && request.orBase ? store.base.commit : undefined;
+  const captured = store.bundle?.refs.find((ref) => ref.name === REFS.captured)?.id ?? nothingNew;
   if (captured === undefined) throw nothing(request.sessionId);
   await checkFormat(store, target);
   const known = await knownStart(store, target);

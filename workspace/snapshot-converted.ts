@@ -17,11 +17,15 @@ export interface Comparison {
   readonly dirty: boolean;
 }
 
-/** Compares the raw tree with HEAD's and sorts real changes from converted content. */
+/**
+ * Compares the raw tree with HEAD's and sorts real changes from converted content. `cleanLinks` are the commits that submodules
+ * without uncommitted work have checked out, by path.
+ */
 export async function compareWithHead(
   place: FormsPlace,
   rawTree: string,
   missing: readonly TrackedEntry[],
+  cleanLinks: ReadonlyMap<string, string>,
 ): Promise<Comparison> {
   const { store, repository } = place;
   if (rawTree === repository.headTree) return { converted: [], dirty: false };
@@ -37,7 +41,8 @@ export async function compareWithHead(
       converted.push({ path: pathText(change.path), why: "missing", raw: null, git });
       if (change.head?.id !== entry.id || change.head.mode !== entry.mode) dirty = true;
     } else if (change.raw === null) dirty = true;
-    else present.push(change);
+    else if (change.raw.mode !== "160000" || cleanLinks.get(pathText(change.path)) !== change.head?.id)
+      present.push(change);
   }
   const forms = await gitForms(place, present);
   for (const change of present) {

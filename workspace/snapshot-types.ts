@@ -30,7 +30,17 @@ export interface ConvertedPath {
   readonly git: { readonly mode: string; readonly id: string } | null;
 }
 
-/** A repository inside the tree. Its contents are a unit of their own. */
+/** What the contents of a repository inside the tree travel as. */
+export interface UnitBase {
+  /** Where its files lie, below those of the repository around it: in the session's folder, and in glue's private one in the sandbox. */
+  readonly folder: string;
+  readonly commit: string;
+  readonly tree: string;
+  /** Whether it had anything uncommitted. */
+  readonly dirty: boolean;
+}
+
+/** A repository inside the tree. Its contents are a unit of their own, there and back. */
 export interface NestedUnit {
   readonly path: string;
   readonly kind: "submodule" | "embedded";
@@ -38,8 +48,10 @@ export interface NestedUnit {
   readonly recorded: string | null;
   /** The commit that is checked out there; null where it is uninitialised or unborn. */
   readonly head: string | null;
-  /** Where its contents travel: the ref in the bundle and the commit; null while they stay behind. */
-  readonly base: { readonly ref: string; readonly commit: string; readonly tree: string } | null;
+  /** Null where its contents stay behind. */
+  readonly base: UnitBase | null;
+  /** As for the repository around it; only once it is staged. Without a git directory in the sandbox, its contents are not there. */
+  readonly staged?: StagedBase;
 }
 
 /** What did not travel, and why. Lists hold at most 1,000 paths; the counts are exact. */

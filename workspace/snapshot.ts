@@ -27,7 +27,7 @@ import {
 import { openStore, replaceFile, type Store } from "./snapshot-store.ts";
 import { listTracked, NOTHING_TRACKED, parseTracked, type Tracked } from "./snapshot-tracked.ts";
 import type { BaseCommit, LeftOut, Snapshot } from "./snapshot-types.ts";
-import { findUnits, headOf } from "./snapshot-units.ts";
+import { type TakenUnit, takeUnits } from "./snapshot-units.ts";
 
 export interface SnapshotOptions {
   /** `$GLUE_HOME`, absolute. */
@@ -35,6 +35,8 @@ export interface SnapshotOptions {
   readonly signal?: AbortSignal;
   /** The environment git runs with; the process's own where it is left out. */
   readonly hostEnv?: HostEnv;
+  /** Told the top of every repository inside the tree before it is read. */
+  readonly onUnit?: (top: string) => void;
 }
 
 /** A snapshot by the host's git. */
@@ -42,7 +44,9 @@ export interface TakenSnapshot {
   readonly snapshot: Snapshot & { readonly base: BaseCommit };
   readonly store: Store;
   readonly repository: UserRepository | undefined;
-  /** Still being found out while the bundle is made. */
+  /** The repositories inside the tree, in the order of `snapshot.units`. */
+  readonly units: readonly TakenUnit[];
+  /** Still being found out while the bundle is made; that of the units, too. */
   readonly leftOut: Promise<LeftOut>;
 }
 
@@ -55,14 +59,24 @@ export async function takeSnapshot(tree: HostTree, options: SnapshotOptions): Pr
   const store = openStore(options.glueHome, tree.top, repository, options.hostEnv);
   const index = await openIndex(store, tracked, options.signal);
   try {
-    const filled = await fillIndex(index, tree.top, await checkedOut(tree.top, tracked, options.hostEnv));
+    const take = (top: string) => {
+      options.onUnit?.(top);
+      return takeSnapshot({ top, subfolder: "", outsideGitDirs: [] }, options);
+    };
+    const common = { top: tree.top, take, hostEnv: options.hostEnv };
+    const modules = await takeUnits({ ...common, kind: "submodule", found: tracked.gitlinks, after: 0 });
+    const filled = await fillIndex(index, tree.top, linked(tracked, modules));
+    const nested = filled.embedded.map((path) => ({ path, id: null }));
+    const others = await takeUnits({ ...common, kind: "embedded", found: nested, after: modules.length });
     const [rawTree, included] = await Promise.all([writeTree(index), includeIgnored(store, index, tree.top)]);
-    const found: Found = { tree, store, repository, tracked, filled, included, rawTree, files: countEntries(index) };
-    const described = describe(found, index, options);
+    const units = [...modules, ...others];
+    const files = countEntries(index);
+    const found: Found = { tree, store, repository, tracked, filled, included, rawTree, units, files };
+    const described = describe(found, index);
     const leftOut = startLeftOut(found, index, described);
     // It is awaited later, after the bundle; until then a failure is nobody's yet.
     leftOut.catch(() => undefined);
-    return { snapshot: await described, store, repository, leftOut };
+    return { snapshot: await described, store, repository, units, leftOut };
   } catch (error) {
     dropIndex(index);
     throw error;
@@ -77,6 +91,7 @@ interface Found {
   readonly filled: Filled;
   readonly included: Included | undefined;
   readonly rawTree: string;
+  readonly units: readonly TakenUnit[];
   readonly files: number;
 }
 
@@ -90,10 +105,17 @@ async function readUserSide(top: string, hostEnv: HostEnv | undefined) {
   return { repository, tracked: parseTracked(listing, repository.objectFormat, top) };
 }
 
-/** Submodules with the commit that each has checked out, which is what `git add` would record. */
-function checkedOut(top: string, tracked: Tracked, hostEnv: HostEnv | undefined): Promise<Tracked["gitlinks"]> {
-  return Promise.all(
-    tracked.gitlinks.map(async (link) => ({ ...link, id: (await headOf(top, link.path, hostEnv)) ?? link.id })),
+/** Submodules with the commit that their contents travel as: the one that is checked out, or one of its uncommitted work. */
+function linked(tracked: Tracked, modules: readonly TakenUnit[]): Tracked["gitlinks"] {
+  return tracked.gitlinks.map((link, at) => ({ ...link, id: modules[at]?.unit.base?.commit ?? link.id }));
+}
+
+/** By path: the commit that is checked out in the submodules that have no uncommitted work. What travels of them may be another one. */
+function cleanLinks(units: readonly TakenUnit[]): ReadonlyMap<string, string> {
+  return new Map(
+    units.flatMap(({ unit: { path, head, base } }) =>
+      base === null || base.dirty || head === null ? [] : [[path, head] as const],
+    ),
   );
 }
 
@@ -108,6 +130,7 @@ async function startLeftOut(found: Found, index: PrivateIndex, described: Promis
       missing: found.tracked.missing.map(({ path }) => path),
       nested: [...found.filled.embedded, ...found.tracked.gitlinks.map(({ path }) => path)],
     });
+    await Promise.all(found.units.map(({ taken }) => taken?.leftOut));
     await described;
     await keepIndex(found.store, index, found.tracked.gitlinks);
     return left;
@@ -116,17 +139,12 @@ async function startLeftOut(found: Found, index: PrivateIndex, described: Promis
   }
 }
 
-async function describe(
-  found: Found,
-  index: PrivateIndex,
-  options: SnapshotOptions,
-): Promise<TakenSnapshot["snapshot"]> {
-  const { tree, store, repository, tracked, filled, included, rawTree } = found;
-  const [comparison, units, base] = await Promise.all([
+async function describe(found: Found, index: PrivateIndex): Promise<TakenSnapshot["snapshot"]> {
+  const { tree, store, repository, tracked, included, rawTree } = found;
+  const [comparison, base] = await Promise.all([
     repository === undefined
       ? { converted: [], dirty: found.files > 0 }
-      : compareWithHead({ store, index, repository }, rawTree, tracked.missing),
-    findUnits(tree.top, tracked.gitlinks, filled.embedded, options.hostEnv),
+      : compareWithHead({ store, index, repository }, rawTree, tracked.missing, cleanLinks(found.units)),
     makeBase(store, repository, rawTree),
   ]);
   return {
@@ -140,7 +158,7 @@ async function describe(
     base,
     dirty: comparison.dirty,
     converted: comparison.converted,
-    units,
+    units: found.units.map(({ unit }) => unit),
     included: included?.paths.map(pathText) ?? [],
     includeCommit: included?.commit ?? null,
     ignoreRules: new TextDecoder().decode(repository?.ignoreRules),

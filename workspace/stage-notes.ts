@@ -16,7 +16,12 @@ export function sizeText(bytes: number): string {
 }
 
 /** A sentence each, in the order to show them. */
-export function stageNotes(base: StagedBase, bytesSent: number, files: number): string[] {
+export function stageNotes(
+  base: StagedBase,
+  bytesSent: number,
+  files: number,
+  unitNotes: readonly string[] = base.units.map((unit) => leftUnitNote(unit, "git is missing on one side")),
+): string[] {
   const sent = `${sizeText(bytesSent)} sent`;
   const work = base.dirty ? ", uncommitted work included" : "";
   return [
@@ -24,14 +29,31 @@ export function stageNotes(base: StagedBase, bytesSent: number, files: number): 
     ...(base.included.length === 0
       ? []
       : [`Ignored but opted in by .worktreeinclude: ${list(base.included)}. They do not come back.`]),
-    ...base.units.map(unitNote),
+    ...unitNotes,
     ...leftOutNotes(base.leftOut),
   ];
 }
 
-function unitNote({ kind, path }: NestedUnit): string {
-  const what = kind === "submodule" ? "submodule" : "repository inside the tree";
-  return `Left out: ${what} ${path} (its contents do not travel yet).`;
+/** What a unit is called. */
+export function unitName({ kind, path }: Pick<NestedUnit, "kind" | "path">): string {
+  return `${kind === "submodule" ? "submodule" : "repository inside the tree"} ${path}`;
+}
+
+/** Of a unit whose contents stay behind; `why` they do, where they could travel. */
+export function leftUnitNote(unit: NestedUnit, why: string): string {
+  if (unit.kind === "submodule" && unit.head === null)
+    return `Left out: ${unitName(unit)}, which is not checked out here.`;
+  return `Left out: ${unitName(unit)}: ${why}.`;
+}
+
+/** Of a unit that travelled, with what stayed behind of it. */
+export function unitNotes(unit: NestedUnit, base: StagedBase, bytesSent: number, files: number): string[] {
+  const work = base.dirty ? ", uncommitted work included" : "";
+  const included = base.included.length === 0 ? [] : [`Opted in by .worktreeinclude: ${list(base.included)}.`];
+  return [
+    `With it: ${unitName(unit)}, ${count(files, "file")}${work}, ${sizeText(bytesSent)} sent.`,
+    ...[...included, ...leftOutNotes(base.leftOut)].map((note) => `In ${unit.path}: ${note}`),
+  ];
 }
 
 /** What stayed behind; nothing where all travels. */

@@ -14,6 +14,8 @@ export interface StagedFacts {
   readonly bundleSize: number | null;
   readonly strategy: Strategy;
   readonly bytesSent: number;
+  /** What became of the repositories inside the tree, a sentence each. */
+  readonly unitNotes?: readonly string[];
   /** Shown behind what was taken and left out. */
   readonly warnings?: readonly string[];
 }
@@ -61,7 +63,7 @@ export function describeStaged(run: StageRun, facts: StagedFacts): Staged {
       files: snapshot.files,
       bytesSent,
       milliseconds: Math.round(performance.now() - run.startedAt),
-      notes: [...stageNotes(base, bytesSent, snapshot.files), ...(facts.warnings ?? [])],
+      notes: [...stageNotes(base, bytesSent, snapshot.files, facts.unitNotes), ...(facts.warnings ?? [])],
     },
   };
 }

@@ -12,6 +12,7 @@ import type { Snapshot } from "./snapshot-types.ts";
 import { type Staged, type StageRun, send } from "./stage.ts";
 import { describeStaged } from "./stage-report.ts";
 import { runScript, stageFailed } from "./stage-script.ts";
+import { unstagedUnits } from "./stage-units.ts";
 import { fetchBundle } from "./stage-without-host-git.ts";
 import { fileSource } from "./transfer.ts";
 
@@ -62,9 +63,11 @@ export async function resumeTree(run: StageRun, ready: ReadyTree, prepared: Prep
   // The one of the host's tree was made while the sandbox was opened; this session starts from another.
   const file = join(prepared.options.sessionDir, SESSION_FILES.baseBundle);
   await fetchBundle(run, { base, bundleSize, bundleSha256: made.said("sha256")?.slice(0, 64) }, out, file);
+  const inner = unstagedUnits(run, ready.units, "the sandbox has its own");
   return describeStaged(run, {
     // The host's cache does not hold this base.
-    snapshot: { ...snapshot, gitDir: null, units: [], included: [] },
+    snapshot: { ...snapshot, gitDir: null, units: inner.units, included: [] },
+    unitNotes: [],
     base,
     leftOut: ready.leftOut,
     hostGit: ready.git,
@@ -120,7 +123,7 @@ function notResumed({ units, included }: Snapshot): string[] {
   const notes: string[] = [];
   if (units.length > 0)
     notes.push(
-      `Repositories inside the tree stay as they are in the sandbox: ${units.map(({ path }) => path).join(", ")}.`,
+      `Repositories inside the tree stay as they are in the sandbox, and what is changed in them there is not captured: ${units.map(({ path }) => path).join(", ")}.`,
     );
   if (included.length > 0) notes.push("Files that .worktreeinclude names stay as they are in the sandbox.");
   return notes;

@@ -10,7 +10,9 @@ import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
 import { sizeText } from "./stage-notes.ts";
 import { describeStaged } from "./stage-report.ts";
 import { probeSandbox, type SandboxTools, type StageTarget, type Unpacking, unpackBase } from "./stage-script.ts";
+import type { StagedUnits } from "./stage-units.ts";
 import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
+import { embeddedPaths } from "./units.ts";
 
 export type { StageTarget } from "./stage-script.ts";
 
@@ -69,8 +71,9 @@ export async function stageTree(
   return staged;
 }
 
-/** The bundle is what a landing starts from, so it must outlive a loss of power from now on. */
+/** The bundles are what a landing starts from, so they must outlive a loss of power from now on. */
 async function saveBundle(ready: ReadyTree): Promise<void> {
+  for (const unit of ready.units) if (unit.ready !== undefined) await saveBundle(unit.ready);
   const file = await open(ready.bundle.path, "r");
   try {
     await file.sync();
@@ -85,7 +88,7 @@ async function stageReady(run: StageRun, ready: ReadyTree): Promise<Staged> {
     const isLast = at === strategies.length - 1;
     try {
       const bytesSent = await WAYS[strategy](run, ready);
-      if (bytesSent !== undefined) return describe(run, ready, strategy, bytesSent);
+      if (bytesSent !== undefined) return await withUnits(run, ready, strategy, bytesSent);
     } catch (error) {
       if (isLast || !isGlueError(error, "cloneFailed")) throw error;
       const hint = error.hint === undefined ? {} : { hint: error.hint };
@@ -96,7 +99,7 @@ async function stageReady(run: StageRun, ready: ReadyTree): Promise<Staged> {
   throw new GlueError("stageFailed", `No way to bring the tree into the sandbox: ${reasons}.`);
 }
 
-type Way = "bundle" | "clone" | "chunked" | "archive";
+export type Way = "bundle" | "clone" | "chunked" | "archive";
 
 /** The ways that can work here, the first choice first. */
 function strategiesFor(run: StageRun, ready: ReadyTree): Way[] {
@@ -132,7 +135,7 @@ function unableGit(tools: SandboxTools, ready: ReadyTree): string | undefined {
 }
 
 /** Each returns the bytes it sent, or undefined (with a reason in `passedOver`) where it does not fit. */
-const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
+export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
   async bundle(run, ready) {
     const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
     const { packIndex, size } = ready.bundle;
@@ -225,14 +228,31 @@ async function unpack(
   more: Pick<Unpacking, "packIndex"> = {},
 ): Promise<void> {
   run.options.progress?.({ what: "unpacking in the sandbox", total: taken.snapshot.files, unit: "files" });
-  const { base, headRef, includeCommit, included, ignoreRules } = taken.snapshot;
+  const { base, headRef, includeCommit, ignoreRules, units } = taken.snapshot;
+  const included = [...taken.snapshot.included, ...embeddedPaths(units)];
   const unpacking = { base, headRef, includeCommit, included, ignoreRules, bundle, ...more };
   await unpackBase(run.target, unpacking, run.options.signal);
 }
 
-function describe(run: StageRun, ready: ReadyTree, strategy: Way, bytesSent: number): Staged {
+/** The repositories inside come after the one around them, and only where git in the sandbox can hold them. */
+async function withUnits(run: StageRun, ready: ReadyTree, strategy: Way, bytesSent: number): Promise<Staged> {
+  if (ready.units.length === 0) return describe(run, ready, strategy, bytesSent);
+  const { stageUnits } = await import("./stage-units.ts");
+  const { units, notes, bytes } = await stageUnits(run, ready, strategy);
+  return describe(run, ready, strategy, bytesSent + bytes, { units, notes });
+}
+
+/** What is recorded of a tree that went in this way. */
+export function describe(
+  run: StageRun,
+  ready: ReadyTree,
+  strategy: Strategy,
+  bytesSent: number,
+  inner: Pick<StagedUnits, "units" | "notes"> = { units: [], notes: [] },
+): Staged {
   return describeStaged(run, {
-    snapshot: ready.taken.snapshot,
+    snapshot: { ...ready.taken.snapshot, units: inner.units },
+    unitNotes: inner.notes,
     base: ready.taken.snapshot.base,
     leftOut: ready.leftOut,
     hostGit: ready.git,

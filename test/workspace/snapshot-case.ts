@@ -75,7 +75,7 @@ export function print(top: string): string {
     const full = pathBelow(top, path);
     const stat = lstatSync(full, { bigint: true });
     const name = path.toString("latin1");
-    const timed = !/^\.git\/(objects(\/|$)|sharedindex)/.test(name);
+    const timed = !/(^|\/)\.git\/(modules\/.*\/)?(objects(\/|$)|sharedindex)/.test(name);
     const content = stat.isSymbolicLink() ? readlinkSync(full, "latin1") : stat.isFile() ? hashOf(full) : "";
     lines.push(`${name}|${stat.mode.toString(8)}|${timed ? stat.mtimeNs : ""}|${content}`);
     if (!stat.isDirectory()) return;

@@ -342,18 +342,32 @@ describe("what stays behind is said", () => {
     expect(leftOut.emptyFolders).toEqual({ count: 1, paths: ["empty/inner"] });
   });
 
-  test("submodules and embedded repositories are named, also without a commit, and the outer tree still travels", async () => {
+  test("submodules and embedded repositories are snapshots of their own, also without a commit", async () => {
     const state = makeCase(`git init -q -b main ../sub; (cd ../sub; echo s >s; git add s; git commit -qm s)
       ${COMMITTED}; git -c protocol.file.allow=always submodule add -q ../sub sub; git commit -qm sub; echo dirty >>sub/s
       git init -q -b main emb; (cd emb; echo e >e; git add e; git commit -qm e); git init -q -b main unborn; echo u >unborn/u; echo x >x`);
     const taken = await take(state);
     const id = (path: string) => state.here(`git -C ${path} rev-parse HEAD`);
-    expect(taken.taken.snapshot.units).toEqual([
-      { path: "sub", kind: "submodule", recorded: id("sub"), head: id("sub"), base: null },
-      { path: "emb", kind: "embedded", recorded: null, head: id("emb"), base: null },
-      { path: "unborn", kind: "embedded", recorded: null, head: null, base: null },
+    const { units } = taken.taken.snapshot;
+    expect(units).toMatchObject([
+      {
+        path: "sub",
+        kind: "submodule",
+        recorded: id("sub"),
+        head: id("sub"),
+        base: { folder: "units/1", dirty: true },
+      },
+      {
+        path: "emb",
+        kind: "embedded",
+        recorded: null,
+        head: id("emb"),
+        base: { folder: "units/2", commit: id("emb") },
+      },
+      { path: "unborn", kind: "embedded", recorded: null, head: null, base: { folder: "units/3", dirty: true } },
     ]);
-    expect(taken.tree.get("sub")).toBe(`160000 ${id("sub")}`);
+    expect(taken.taken.units.map((unit) => unit.taken?.snapshot.base.parent)).toEqual([id("sub"), null, null]);
+    expect(taken.tree.get("sub")).toBe(`160000 ${units[0]?.base?.commit}`);
     expect(taken.tree.has("x")).toBe(true);
     state.here("rm -rf sub/.git emb; git -C sub ls-files >/dev/null; rm -r sub; echo file >sub");
     expect((await take(state)).tree.get("sub")).toStartWith("100644");

@@ -29,10 +29,13 @@ export interface Place {
 export const FSCK = "git fsck --full --strict --no-dangling 2>&1 | sed '/^notice: /d'";
 
 /** `make` builds the user's repository, in a folder that is one already. */
-export function place(make: string, options: { init?: string } = {}): Place {
+export function place(
+  make: string,
+  options: { readonly init?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Place {
   const root = tempDir();
   const user = join(root, "user");
-  const env = { ...PLAIN_ENV, HOME: join(root, "nobody"), GIT_ALLOW_PROTOCOL: "file" };
+  const env = { ...PLAIN_ENV, HOME: join(root, "nobody"), GIT_ALLOW_PROTOCOL: "file", ...options.env };
   for (const folder of [user, env.HOME]) mkdirSync(folder);
   const here = (script: string) => sh(user, script, env);
   here(`git init -q -b main ${options.init ?? ""} .\n${make}`);
