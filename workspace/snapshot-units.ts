@@ -23,7 +23,8 @@ export interface UnitsToTake {
   readonly found: readonly { readonly path: Uint8Array; readonly id: string | null }[];
   /** How many units there are already: folders are numbered. */
   readonly after: number;
-  readonly take: (top: string) => Promise<TakenSnapshot>;
+  /** Takes the snapshot of one; left out where only their names and commits are wanted. */
+  readonly take?: (top: string) => Promise<TakenSnapshot>;
   readonly hostEnv: HostEnv | undefined;
 }
 
@@ -48,7 +49,7 @@ async function takeUnit(
   const place = placeOf(top, path);
   const head = place === undefined ? null : await headOf(place.gitDir, hostEnv);
   const unit: NestedUnit = { path: pathText(path), kind, recorded: id, head, base: null };
-  if (place === undefined) return { unit, taken: undefined };
+  if (place === undefined || take === undefined) return { unit, taken: undefined };
   const taken = await within(unit.path, take(place.folder));
   const { base, dirty } = taken.snapshot;
   const folder = `units/${number}`;

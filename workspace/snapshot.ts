@@ -35,6 +35,8 @@ export interface SnapshotOptions {
   readonly signal?: AbortSignal;
   /** The environment git runs with; the process's own where it is left out. */
   readonly hostEnv?: HostEnv;
+  /** Repositories inside the tree are only named, by what they have checked out: their contents do not matter. */
+  readonly unitsByName?: boolean;
   /** Told the top of every repository inside the tree before it is read. */
   readonly onUnit?: (top: string) => void;
 }
@@ -63,7 +65,8 @@ export async function takeSnapshot(tree: HostTree, options: SnapshotOptions): Pr
       options.onUnit?.(top);
       return takeSnapshot({ top, subfolder: "", outsideGitDirs: [] }, options);
     };
-    const common = { top: tree.top, take, hostEnv: options.hostEnv };
+    const contents = options.unitsByName ? {} : { take };
+    const common = { top: tree.top, ...contents, hostEnv: options.hostEnv };
     const modules = await takeUnits({ ...common, kind: "submodule", found: tracked.gitlinks, after: 0 });
     const filled = await fillIndex(index, tree.top, linked(tracked, modules));
     const nested = filled.embedded.map((path) => ({ path, id: null }));
@@ -107,7 +110,10 @@ async function readUserSide(top: string, hostEnv: HostEnv | undefined) {
 
 /** Submodules with the commit that their contents travel as: the one that is checked out, or one of its uncommitted work. */
 function linked(tracked: Tracked, modules: readonly TakenUnit[]): Tracked["gitlinks"] {
-  return tracked.gitlinks.map((link, at) => ({ ...link, id: modules[at]?.unit.base?.commit ?? link.id }));
+  return tracked.gitlinks.map((link, at) => ({
+    ...link,
+    id: modules[at]?.unit.base?.commit ?? modules[at]?.unit.head ?? link.id,
+  }));
 }
 
 /** By path: the commit that is checked out in the submodules that have no uncommitted work. What travels of them may be another one. */

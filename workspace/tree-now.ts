@@ -1,4 +1,4 @@
-/** The tree of a folder as it is at this moment, byte for byte, with an id. Nothing of the user's is written. */
+/** The tree of a folder as it is at this moment, byte for byte, with an id; repositories inside are named by the commit they have checked out. Nothing of the user's is written. */
 import { isGlueError } from "../spec/glue-error.ts";
 import { hostGitDir } from "./layout.ts";
 import { type TakenSnapshot, takeSnapshot } from "./snapshot.ts";
@@ -16,7 +16,7 @@ export async function treeNow(top: string, glueHome: string): Promise<TakenSnaps
 }
 
 async function take(top: string, glueHome: string): Promise<TakenSnapshot> {
-  const taken = await takeSnapshot({ top, subfolder: "", outsideGitDirs: [] }, { glueHome });
+  const taken = await takeSnapshot({ top, subfolder: "", outsideGitDirs: [] }, { glueHome, unitsByName: true });
   await taken.leftOut;
   return taken;
 }
