@@ -2,7 +2,7 @@ import { GlueError } from "../spec/glue-error.ts";
 import type { StorePlace } from "../workspace/capture-store.ts";
 import { type InPlaceResult, landInPlace } from "../workspace/in-place.ts";
 import { listRecords } from "../workspace/in-place-record.ts";
-import { type Undone, undoInPlace } from "../workspace/in-place-undo.ts";
+import { type Undone, undoInPlace, undoInterrupted } from "../workspace/in-place-undo.ts";
 import { lookAtChange } from "../workspace/land-check.ts";
 import type { Flag } from "../workspace/land-flags.ts";
 import { hasChange, unitPlaces } from "../workspace/units.ts";
@@ -44,7 +44,7 @@ export async function landSessionInPlace(
     const meta = readMeta(folder);
     const base = capturedBase(folder, meta);
     const { top } = hostTree(options.target ?? base.host.top);
-    const putBack = options.check ? 0 : await undoInterrupted(folder);
+    const putBack = options.check ? 0 : await undoInterrupted(folder.path);
     const place = changePlace(around.home, folder.id, folder.path, base);
     refuseUnits(place, folder.id);
     const result = await landInPlace({
@@ -71,14 +71,6 @@ function refuseUnits(place: StorePlace, id: string): void {
     `The session also changed repositories inside the tree, which are not merged in place: ${changed.map(({ path }) => path).join(", ")}.`,
     { hint: `Land it as branches, one in each: glue session apply ${id}` },
   );
-}
-
-async function undoInterrupted(folder: SessionFolder): Promise<number> {
-  let restored = 0;
-  for (const kept of listRecords(folder.path).reverse()) {
-    if (kept.record.state === "started") restored += (await undoInPlace(kept)).restored;
-  }
-  return restored;
 }
 
 /** Undoes the latest merge of this session into a working tree that is not undone yet. `nothingToLand` where there is none. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
 import { lookAt } from "./disk-entry.ts";
 import { pathBelow } from "./host-file.ts";
-import { copyEntry, isHeld, type KeptRecord, type RecordedPath } from "./in-place-record.ts";
+import { copyEntry, isHeld, type KeptRecord, listRecords, type RecordedPath } from "./in-place-record.ts";
 import { carryOut, type Move, strangerIn } from "./in-place-write.ts";
 import { pathBytes } from "./layout.ts";
 
@@ -27,12 +27,14 @@ export async function undoInPlace({ folder, record }: KeptRecord): Promise<Undon
   rmSync(staged, { recursive: true, force: true });
   const before = join(folder, "before");
   const made = new Set(record.paths.flatMap(({ path, after }) => (after === null ? [] : [latin(pathBytes(path))])));
+  const fresh = stampsOf(record);
   const edited: RecordedPath[] = [];
   const moves: Move[] = [];
   const modes: { path: Uint8Array; mode: number }[] = [];
   for (const entry of record.paths) {
     const path = pathBytes(entry.path);
-    const now = lookAt(pathBelow(top, path));
+    const there = lookAt(pathBelow(top, path));
+    const now = entry.after === null && typeof there === "object" && fresh.has(there.stamp) ? undefined : there;
     if (entry.before !== null && (await isHeld(top, path, entry.before, objectFormat))) continue;
     if (entry.before === null && (now === undefined || now === "folder")) continue;
     if (now === "special" || (now === "folder" && strangerIn(top, path, made) !== undefined))
@@ -66,6 +68,28 @@ export async function undoInPlace({ folder, record }: KeptRecord): Promise<Undon
     edited: edited.map(({ path }) => path),
     ...(edited.length === 0 ? {} : { keptIn: join(`${folder}.undone`, "edited") }),
   };
+}
+
+/** Undoes what a call that was interrupted had begun; resolves to the number of paths that were put back. Errors as `undoInPlace`. */
+export async function undoInterrupted(sessionDir: string): Promise<number> {
+  let restored = 0;
+  for (const kept of listRecords(sessionDir).reverse()) {
+    if (kept.record.state === "started") restored += (await undoInPlace(kept)).restored;
+  }
+  return restored;
+}
+
+/**
+ * What tells the files apart that the change put in place. Where names fold, a path that went may be answered for by one of them: the
+ * new spelling of its name.
+ */
+export function stampsOf({ top, paths }: KeptRecord["record"]): ReadonlySet<string> {
+  return new Set(
+    paths.flatMap(({ path, after }) => {
+      const now = after === null ? undefined : lookAt(pathBelow(top, pathBytes(path)));
+      return typeof now === "object" ? [now.stamp] : [];
+    }),
+  );
 }
 
 function restoreFolder(folder: Buffer, mode: number): void {

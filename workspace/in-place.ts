@@ -18,7 +18,7 @@ import {
   stagedFolder,
   writeRecord,
 } from "./in-place-record.ts";
-import { undoInPlace } from "./in-place-undo.ts";
+import { stampsOf, undoInPlace } from "./in-place-undo.ts";
 import { carryOut, type Move } from "./in-place-write.ts";
 import { pathBytes, pathText, REFS } from "./layout.ts";
 import { diffTrees, sides } from "./raw-diff.ts";
@@ -87,8 +87,8 @@ async function landFrom(store: ChangeStore, request: InPlaceRequest): Promise<In
     const ours = await withFilesInTheWay(place.options, taken.snapshot.base.tree, request.target, change);
     const labels = { ours: "yours", theirs: `glue/${request.sessionId}` };
     const merged = await mergeTrees(place, { base: base.tree, ours, theirs }, labels);
+    await refuseMergedNames(place, request.target, ours, merged.tree);
     const plan = await planInPlace(place.options, request.target, ours, merged.tree);
-    await refuseMergedNames(place, request.target, merged.tree, plan);
     const found = {
       changed: plan.changes.map(({ entry }) => pathText(entry.path)),
       conflicts: merged.conflicts,
@@ -105,9 +105,10 @@ async function landFrom(store: ChangeStore, request: InPlaceRequest): Promise<In
 }
 
 /** Only new names can meet others. */
-async function refuseMergedNames(place: MergePlace, top: string, tree: string, plan: InPlacePlan): Promise<void> {
-  if (plan.changes.every(({ move }) => move.expect !== undefined)) return;
-  const names = mergedNames(top, await pathsOfTree(place.options, tree));
+async function refuseMergedNames({ options }: MergePlace, top: string, ours: string, merged: string): Promise<void> {
+  const changes = await diffTrees(options, ours, merged);
+  if (changes.every((entry) => sides(entry).before !== undefined)) return;
+  const names = mergedNames(top, await pathsOfTree(options, merged));
   if (names !== undefined) throw namesMerge(names, "The change cannot be merged into the working tree");
 }
 
@@ -208,13 +209,14 @@ function untouched(cause: unknown): unknown {
 /** What is not on disk as it was put there, for instance because an editor saved meanwhile. */
 async function movedSince({ record }: KeptRecord): Promise<string[]> {
   const moved: string[] = [];
+  const fresh = stampsOf(record);
   for (const { path, after } of record.paths) {
     const at = pathBytes(path);
     const kind = after?.mode === "120000" ? "link" : "file";
     const now = lookAt(pathBelow(record.top, at));
     const same =
       after === null
-        ? now === undefined || now === "folder"
+        ? typeof now !== "object" || fresh.has(now.stamp)
         : await isHeld(record.top, at, { kind, id: after.id }, record.objectFormat);
     if (!same) moved.push(path);
   }

@@ -19,6 +19,7 @@ qemu-aarch64-static qemu-user-static
 /usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1 libc6-arm64-cross
 python3 python3
 zip zip
+lowntfs-3g ntfs-3g
 sudo sudo
 '
 missing=$(printf '%s' "$wanted" | while read -r program package; do

@@ -1,7 +1,10 @@
-/** A process to be killed: captures or lands what a JSON file describes, and says when it is done. */
+/** A process to be killed: captures, lands or takes back what a JSON file describes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CaptureRequest, capture } from "../../workspace/capture.ts";
+import { landInPlace } from "../../workspace/in-place.ts";
+import { listRecords } from "../../workspace/in-place-record.ts";
+import { undoInPlace, undoInterrupted } from "../../workspace/in-place-undo.ts";
 import { land } from "../../workspace/land.ts";
 import { PLAIN_ENV } from "../workspace/hand-stage.ts";
 import { localSandbox } from "../workspace/local-sandbox.ts";
@@ -12,5 +15,17 @@ const { root, user, request } = JSON.parse(readFileSync(file ?? "", "utf8")) as 
   user: string;
   request: CaptureRequest;
 };
-if (what === "land") await land({ ...request, sessionId: "s1", target: user });
-else await capture(localSandbox(join(root, "box"), PLAIN_ENV), { ...request, now: new Date() });
+switch (what) {
+  case "land":
+    await land({ ...request, sessionId: "s1", target: user });
+    break;
+  case "in-place":
+    await undoInterrupted(request.sessionDir);
+    await landInPlace({ ...request, now: new Date(), sessionId: "s1", target: user, home: join(root, "home") });
+    break;
+  case "undo":
+    for (const kept of listRecords(request.sessionDir).reverse()) await undoInPlace(kept);
+    break;
+  default:
+    await capture(localSandbox(join(root, "box"), PLAIN_ENV), { ...request, now: new Date() });
+}

@@ -1,11 +1,12 @@
 /** SIGKILL at random moments: the user's repository is as it was, what was saved before is readable, and a second try succeeds. */
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readBundleHead } from "../../workspace/capture-bundle.ts";
-import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
+import { handStage, sh } from "../workspace/hand-stage.ts";
 import { captureProven, landProven, repositoryPrint } from "../workspace/proof.ts";
+import { killAfter } from "./killing.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-kill-"));
 afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
@@ -15,49 +16,6 @@ const MAKE =
   "for i in $(seq 1 300); do mkdir -p d$((i % 7)); seq $i 2000 >d$((i % 7))/f$i; done; git add -A; git commit -qm start";
 const WORK =
   "for i in $(seq 1 40); do echo more >>d$((i % 7))/f$i; done; git checkout -qb side; git commit -qam work; echo last >last";
-
-function describeTo(staged: Staged): string {
-  const file = join(staged.root, "target.json");
-  writeFileSync(file, JSON.stringify({ root: staged.root, user: staged.user, request: staged.request }));
-  return file;
-}
-
-/** The processes that carry `mark` in their environment. */
-function marked(mark: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark);
-    } catch (error) {
-      // It ended between the listing and the reading, or is somebody else's.
-      if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
-      throw error;
-    }
-  });
-}
-
-/** Starts it and kills it after `ms`, and waits until what it had started is gone too; true where it was faster. */
-async function killAfter(what: "capture" | "land", staged: Staged, ms: number): Promise<boolean> {
-  const mark = `GLUE_TEST_MARK=${crypto.randomUUID()}`;
-  const [name = "", value = ""] = mark.split("=");
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "capture-target.ts"), what, describeTo(staged)], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-    env: { ...process.env, [name]: value },
-  });
-  await Promise.race([Bun.sleep(ms), child.exited]);
-  child.kill("SIGKILL");
-  await child.exited;
-  // A git of the killed one works on for a moment: what it leaves is looked at once it has ended.
-  const deadline = Date.now() + 20_000;
-  while (marked(mark).length > 0) {
-    if (Date.now() > deadline) throw new Error("what the killed process had started does not end");
-    await Bun.sleep(10);
-  }
-  if (child.exitCode !== null && child.exitCode !== 0) throw new Error(await new Response(child.stderr).text());
-  return child.signalCode === null;
-}
 
 test(
   `a capture that is killed loses nothing (${RUNS} times)`,

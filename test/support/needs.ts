@@ -31,6 +31,7 @@ export type Need =
   | "gpg"
   | "ssh-keygen"
   | "modal-sdk"
+  | "folding-file-system"
   | "root"
   | "not-root"
   | "qemu-arm64"
@@ -105,6 +106,8 @@ function find(need: Need): string | undefined {
       return succeeds(modalPython(), ["-c", "import modal"])
         ? undefined
         : `no Python that can import modal; ${PROVISION}`;
+    case "folding-file-system":
+      return foldingFileSystem();
     case "root":
       return process.getuid?.() === 0 ? undefined : "needs root";
     case "not-root":
@@ -114,6 +117,12 @@ function find(need: Need): string | undefined {
     case "built-binary":
       return builtBinary().problem;
   }
+}
+
+/** NTFS in a file, where names fold by case, mounted through FUSE: no kernel needs to know it. */
+function foldingFileSystem(): string | undefined {
+  if (!existsSync("/dev/fuse")) return "no /dev/fuse";
+  return program("lowntfs-3g") ?? program("mkntfs") ?? missing("root");
 }
 
 function engine(): string | undefined {

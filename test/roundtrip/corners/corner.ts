@@ -28,18 +28,22 @@ export interface Place {
 
 export const FSCK = "git fsck --full --strict --no-dangling 2>&1 | sed '/^notice: /d'";
 
-/** `make` builds the user's repository, in a folder that is one already. */
-export function place(
-  make: string,
-  options: { readonly init?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): Place {
+interface Special {
+  readonly init?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly home?: string;
+}
+
+/** `make` builds the user's repository, in a folder that is one already; `user` and `home` put it and GLUE_HOME elsewhere. */
+export function place(make: string, options: Special = {}): Place {
   const root = tempDir();
-  const user = join(root, "user");
+  const user = options.user ?? join(root, "user");
   const env = { ...PLAIN_ENV, HOME: join(root, "nobody"), GIT_ALLOW_PROTOCOL: "file", ...options.env };
-  for (const folder of [user, env.HOME]) mkdirSync(folder);
+  for (const folder of [user, env.HOME]) mkdirSync(folder, { recursive: true });
   const here = (script: string) => sh(user, script, env);
   here(`git init -q -b main ${options.init ?? ""} .\n${make}`);
-  const home = openHome({ GLUE_HOME: join(root, "home") });
+  const home = openHome({ GLUE_HOME: options.home ?? join(root, "home") });
   return { root, user, home, here, glue: (...args) => glue(home, args, { cwd: user, env }) };
 }
 
