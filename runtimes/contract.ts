@@ -36,6 +36,11 @@ export interface Runtime {
   open(options: Options, context: OpenContext): Promise<RuntimeSession>;
   /** Reaches a sandbox that another process opened. `sandboxGone` only when the service says so; silence is `runtimeUnreachable`. */
   attach(handle: SandboxHandle, options: Options, how?: AttachOptions): Promise<RuntimeSession>;
+  /**
+   * Starts a sandbox that has stopped and whose files are still there, so that they can be saved. `sandboxGone` where there is none. Left out
+   * where `attach` does so by itself, or nothing can.
+   */
+  revive?(handle: SandboxHandle, options: Options): Promise<void>;
   /** What is ready and what is not; never throws for a thing that is merely missing. */
   diagnose(options: Options): Promise<Check[]>;
   /** Every sandbox that carries glue's labels, whoever made it. */

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { relative } from "node:path";
 import type { AttachOptions } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
+import { isGlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { isInside } from "./host-tree.ts";
 import { liveLease, servedPath } from "./keeper-lease.ts";
@@ -54,6 +55,27 @@ export async function attachTo(
   const session = liveSession(around, { folder, meta, options, runtime, startFolder, version });
   if (runtime.deadline !== undefined) (await import("./deadline.ts")).watchDeadline(session);
   return session;
+}
+
+/**
+ * Attaches in order to save what is in the sandbox of a record, and to release it: one that has stopped is started again for that, where its
+ * files are still there. `sandboxGone` where nothing is.
+ */
+export async function attachToSave(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
+): Promise<LiveSession> {
+  try {
+    return await attachTo(around, folder, meta);
+  } catch (error) {
+    const unsaved = meta.mode === "copy" && meta.state !== "captured";
+    const runtime = await loadRuntime(meta.runtime);
+    if (!isGlueError(error, "sandboxGone") || !unsaved || runtime.revive === undefined) throw error;
+    await runtime.revive(meta.handle, await resolveReferences(meta.options, around.env));
+    around.voice.notice(`${error.message} It was started again to save its change.`);
+    return await attachTo(around, folder, meta);
+  }
 }
 
 /** The socket of a keeper that serves the sandbox, where one lives and it is not this process itself. */

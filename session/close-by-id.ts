@@ -1,5 +1,5 @@
 import { isGlueError } from "../spec/glue-error.ts";
-import { attachTo } from "./attach.ts";
+import { attachToSave } from "./attach.ts";
 import { closedReport, closeLocked } from "./close.ts";
 import { finishGone, finishUnopened, isUnopened } from "./finish-gone.ts";
 import { healLocked } from "./heal.ts";
@@ -43,7 +43,7 @@ export async function closeById(around: Surroundings, id: string, signal?: Abort
 async function end(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<CloseReport> {
   if (isUnopened(meta)) return closedReport(await finishUnopened(around, folder, meta));
   try {
-    return await closeLocked(await attachTo(around, folder, meta), "close");
+    return await closeLocked(await attachToSave(around, folder, meta), "close");
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
     return closedReport(await finishGone(around, folder, meta, error));

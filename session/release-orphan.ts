@@ -2,7 +2,7 @@ import type { OwnedSandbox } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { isGlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
-import { attachTo } from "./attach.ts";
+import { attachToSave } from "./attach.ts";
 import { closeLocked } from "./close.ts";
 import { finishGone, finishUnopened, isUnopened } from "./finish-gone.ts";
 import { judgeLocked } from "./judge.ts";
@@ -96,7 +96,7 @@ async function saveAndRelease(around: Surroundings, folder: SessionFolder, meta:
     return { outcome: "released", why: "", captured: false };
   }
   try {
-    const session = await attachTo(around, folder, meta);
+    const session = await attachToSave(around, folder, meta);
     const { problem, capture } = await closeLocked(session, "prune");
     if (problem !== undefined) return { outcome: "failed", why: problem.message, captured: false };
     return { outcome: "released", why: "", captured: capture?.status === "captured" };

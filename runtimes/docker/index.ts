@@ -64,6 +64,11 @@ class DockerRuntime implements Runtime {
     throw death instanceof GlueError ? death : gone(death);
   }
 
+  async revive(handle: SandboxHandle, _options: Options): Promise<void> {
+    const { revive } = await import("./reap.ts");
+    await revive(handle, this.#env);
+  }
+
   async diagnose(options: Options): Promise<Check[]> {
     const { diagnose } = await import("./diagnose.ts");
     return await diagnose(options, this.#env);

@@ -1,5 +1,6 @@
 import type { OwnedSandbox, SandboxHandle } from "../contract.ts";
-import { DockerApi } from "./api.ts";
+import { GlueError } from "../contract.ts";
+import { DockerApi, isMissing } from "./api.ts";
 import { asGlueError } from "./container-errors.ts";
 import { type Env, resolveEndpoint } from "./endpoint.ts";
 import { CONTACT_MS, connectEngine } from "./engine.ts";
@@ -48,5 +49,17 @@ export async function release(handle: SandboxHandle, env: Env): Promise<void> {
     await retire(api, handle.id ?? handle.name);
   } catch (error) {
     throw asGlueError(error, `The container ${handle.name} cannot be released`);
+  }
+}
+
+/** Starts a stopped container again: nothing of the user's runs in it then, and its files can be read. */
+export async function revive(handle: SandboxHandle, env: Env): Promise<void> {
+  const endpoint = endpointFrom(handle) ?? resolveEndpoint(env);
+  try {
+    const api = await DockerApi.contact(await connectEngine(endpoint), CONTACT_MS);
+    await api.startContainer(handle.id ?? handle.name);
+  } catch (error) {
+    if (!isMissing(error)) throw asGlueError(error, `The container ${handle.name} cannot be started again`);
+    throw new GlueError("sandboxGone", `The container ${handle.name} no longer exists.`, { cause: error });
   }
 }
