@@ -1,0 +1,39 @@
+/**
+ * Breaks sessions at random moments and compares what is left with what was promised. Seeded: `GLUE_TEST_SEED=n` repeats one run, `n-m` a
+ * batch. `GLUE_TEST_FULL=1`: 250 runs a runtime. `GLUE_TEST_OUTCOMES=FILE` gets a line of JSON for each run, so that batches add up.
+ */
+import { describe, expect } from "bun:test";
+import { appendFileSync } from "node:fs";
+import { type Need, testNeeding } from "../support/needs.ts";
+import { breakOne, type Rung } from "./breakage.ts";
+import { seedsFrom } from "./random.ts";
+
+const RUNGS: readonly { readonly rung: Rung; readonly needs: readonly Need[] }[] = [
+  { rung: "host", needs: ["linux"] },
+  { rung: "docker", needs: ["linux", "image:debian-git"] },
+];
+const SEEDS = seedsFrom(process.env.GLUE_TEST_SEED, process.env.GLUE_TEST_FULL === "1" ? 250 : 25);
+const FILE = process.env.GLUE_TEST_OUTCOMES;
+
+describe("one thing breaks in a session on a copy", () => {
+  for (const { rung, needs } of RUNGS) {
+    testNeeding(
+      needs,
+      `${rung}, ${SEEDS.length} times: no more is lost than was promised, and nothing is left behind`,
+      async () => {
+        const wrong: unknown[] = [];
+        for (const seed of SEEDS) {
+          const outcome = await breakOne(rung, seed).catch((error: unknown) => ({
+            seed,
+            rung,
+            problems: [String(error)],
+          }));
+          if (FILE !== undefined) appendFileSync(FILE, `${JSON.stringify(outcome)}\n`);
+          if (outcome.problems.length > 0) wrong.push(outcome);
+        }
+        expect(wrong).toEqual([]);
+      },
+      SEEDS.length * 40_000,
+    );
+  }
+});
