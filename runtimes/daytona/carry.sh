@@ -103,7 +103,7 @@ glue_host() {
 }
 
 # Sets for stream $1, at piece $2 and byte $3 of it: glue_at_$1 (the piece that counts now), glue_off_$1, glue_new_$1 (bytes waiting),
-# glue_eof_$1. What lies before was fetched, and makes room.
+# glue_eof_$1 (1 at its end, 2 where only the waiting bytes are left). What lies before was fetched, and makes room.
 glue_see() {
   glue_piece=$2 glue_off=$3 glue_eof=0 glue_new=0
   while :; do
@@ -123,7 +123,12 @@ glue_see() {
     else
       glue_new=0
     fi
-    [ "$glue_new" -eq 0 ] && [ "$glue_whole" = yes ] || break
+    if [ "$glue_new" -gt 0 ]; then
+      # Nothing follows what waits.
+      [ "$glue_end" != $((glue_piece + 1)) ] || glue_eof=2
+      break
+    fi
+    [ "$glue_whole" = yes ] || break
     rm -f "$glue_id.$1.$glue_piece"
     glue_piece=$((glue_piece + 1)) glue_off=0
   done
@@ -150,7 +155,7 @@ glue_poll() {
     if [ "$5" = 1 ] && [ $((glue_new + glue_eof)) -gt 0 ]; then glue_any=yes; fi
     [ "$glue_state" = running ] || [ "$8" = 1 ] || glue_any=yes
     if [ "$glue_state" = dead ]; then break; fi
-    if [ "$glue_state" = over ] && [ "$glue_ends$glue_eof" = 11 ]; then break; fi
+    if [ "$glue_state" = over ] && [ "$glue_ends" != 0 ] && [ "$glue_eof" != 0 ]; then break; fi
     [ "$8$glue_any" != 1yes ] || break
     if [ "$glue_any$glue_news" = yesno ]; then
       glue_news=yes

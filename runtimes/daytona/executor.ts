@@ -6,6 +6,7 @@ import { type Command, type CommandExecutor, GlueError, type RunningCommand, typ
 import { DaytonaCommand } from "./command.ts";
 import { type Beginning, beginInput, feedInput } from "./feed-stdin.ts";
 import { type Place, WORKSPACE } from "./place.ts";
+import type { PlainCommand } from "./resident.ts";
 import { Spool, type StartRequest } from "./spool.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -33,13 +34,9 @@ export class DaytonaExecutor implements CommandExecutor {
     const id = newCommandId(this.#place.sessionId);
     const cwd = posix.resolve(WORKSPACE, options.cwd ?? "");
     const argv = await commandArgv(command, "sh", (text) => this.#stage(id, text));
-    const script = this.#script(
-      id,
-      argv,
-      cwd,
-      { ...(pty === undefined ? {} : { TERM: pty.term }), ...options.env },
-      options,
-    );
+    const env = { ...(pty === undefined ? {} : { TERM: pty.term }), ...options.env };
+    const plain = { ...throughShell(argv, env), cwd };
+    const script = this.#script(id, plain, options);
     if (pty !== undefined) {
       const { runInTerminal } = await import("./terminal.ts");
       return this.#keep(
@@ -49,6 +46,7 @@ export class DaytonaExecutor implements CommandExecutor {
     const input = await this.#input(id, options.stdin);
     const poll = await this.#spool.start(id, {
       script,
+      plain: options.timeoutMs === undefined ? plain : undefined,
       stdin: input.kind,
       ms: input.begun === undefined ? START_MS : 0,
     });
@@ -70,6 +68,12 @@ export class DaytonaExecutor implements CommandExecutor {
     for (const running of this.#live) running.abandon();
   }
 
+  /** Lets go of what it holds in a sandbox that others go on using. */
+  async detach(): Promise<void> {
+    this.abandonAll();
+    await this.#spool.residency.close();
+  }
+
   #keep<T extends RunningCommand & { abandon(): void }>(running: T): T {
     this.#live.add(running);
     const forget = () => this.#live.delete(running);
@@ -78,24 +82,17 @@ export class DaytonaExecutor implements CommandExecutor {
   }
 
   /** What sh reads: the variables, then the launcher in its place. */
-  #script(
-    id: string,
-    argv: [string, ...string[]],
-    cwd: string,
-    env: Record<string, string>,
-    options: RunOptions,
-  ): string {
+  #script(id: string, { argv, cwd, env }: PlainCommand, options: RunOptions): string {
     const { own, sh } = this.#place;
-    const through = throughShell(argv, env);
     const { timeoutMs, graceMs = DEFAULT_GRACE_MS } = options;
     // A deadline of no time at all is still one.
     const deadline = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs);
     const [, launcher, ...words] = launchArgv(
-      { id, spool: this.#spool.folder, argv: through.argv, timeoutMs: deadline, graceMs, cwd },
+      { id, spool: this.#spool.folder, argv, timeoutMs: deadline, graceMs, cwd },
       { sh, file: `${own}/launch.sh` },
     );
-    checkSize(words, through.env);
-    const exports = Object.entries(through.env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+    checkSize(words, env);
+    const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
     // Read in by the same shell: one program less to start.
     return `${exports.join("")}set -- ${words.map(quote).join(" ")}\n. ${quote(launcher ?? "")}\n`;
   }

@@ -64,11 +64,13 @@ export class FetchedStream {
     if (seen.bytes !== undefined && seen.bytes.length > 0) {
       this.#bytes = seen.bytes;
       this.#mark = { piece: seen.piece, offset: seen.offset + seen.bytes.length };
+      this.#ended = seen.last;
     } else if (seen.ended) {
       this.#ended = true;
     } else if (seen.waiting > 0 && this.#asked) {
       const source = await this.#fetch(seen.piece, seen.offset, seen.offset + seen.waiting);
       this.#source = readerOf(source);
+      this.#ended = seen.last;
     }
     this.#wake();
   }

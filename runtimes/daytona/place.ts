@@ -14,22 +14,29 @@ export interface Place {
   readonly own: string;
   /** The absolute path of its sh: a command's PATH may lead elsewhere. */
   readonly sh: string;
+  /** The absolute path of its perl, if it has one. */
+  readonly perl: string | undefined;
 }
 
 export function handleOf(place: Place): SandboxHandle {
-  const { sessionId, id, name, url, own, sh } = place;
-  return { runtime: "daytona", id, name, data: { sessionId, url, own, sh } };
+  const { sessionId, id, name, url, own, sh, perl } = place;
+  return {
+    runtime: "daytona",
+    id,
+    name,
+    data: { sessionId, url, own, sh, ...(perl === undefined ? {} : { perl }) },
+  };
 }
 
 /** Undefined for a handle that was only planned. Throws `sessionDamaged` for one that is not whole. */
 export function placeFrom(handle: SandboxHandle): Place | undefined {
   const { id, name, data } = handle;
-  const { sessionId, url, own, sh } = data;
+  const { sessionId, url, own, sh, perl } = data;
   if (id === undefined || url === undefined) return undefined;
   if (!sessionId || !own?.startsWith("/") || !sh?.startsWith("/")) {
     throw new GlueError("sessionDamaged", `The record of the sandbox ${name} is not whole.`);
   }
-  return { sessionId, id, name, url, own, sh };
+  return { sessionId, id, name, url, own, sh, perl };
 }
 
 export function spoolOf(place: Place): string {

@@ -13,6 +13,10 @@ export interface Seen extends Mark {
   /** Bytes that wait in this piece. */
   readonly waiting: number;
   readonly ended: boolean;
+  /** Nothing will follow the bytes that wait. */
+  readonly last: boolean;
+  /** Those bytes come behind the answer's words. */
+  readonly behind: boolean;
   /** Those bytes (or more, if it grew), where they were few enough to come along. */
   readonly bytes: Uint8Array | undefined;
 }
@@ -54,7 +58,7 @@ export function parsePoll(text: string): Poll {
     } else if (word === "lost") {
       lost = true;
     } else if (word === "o" || word === "e") {
-      const [piece, offset, waiting, ended] = rest.map(Number);
+      const [piece, offset, waiting, ended] = rest.slice(0, 4).map(Number);
       if (piece === undefined || offset === undefined || waiting === undefined) throw broken(text);
       let bytes: Uint8Array | undefined;
       if (rest[4] === "here") {
@@ -63,13 +67,41 @@ export function parsePoll(text: string): Poll {
         bytes = new Uint8Array(Buffer.from(lines.slice(at + 1, end).join(""), "base64"));
         at = end;
       }
-      seen[word] = { piece, offset, waiting, ended: ended === 1, bytes };
+      seen[word] = {
+        piece,
+        offset,
+        waiting,
+        ended: ended === 1,
+        last: ended === 2,
+        behind: rest[4] === "behind",
+        bytes,
+      };
     }
   }
   if (state === undefined) throw broken(text);
-  const nothing: Seen = { piece: 0, offset: 0, waiting: 0, ended: false, bytes: undefined };
+  const nothing: Seen = {
+    ...{ piece: 0, offset: 0, waiting: 0, bytes: undefined },
+    ...{ ended: false, last: false, behind: false },
+  };
   if (state !== "unknown" && (seen.o === undefined || seen.e === undefined)) throw broken(text);
   return { state, status, record, waitedMs, lost, stdout: seen.o ?? nothing, stderr: seen.e ?? nothing };
+}
+
+/** As `parsePoll`, of words with an empty line behind them, and then the bytes of the streams that say so, stdout's first. */
+export function parsePollWithBytes(answer: Buffer): Poll {
+  const end = answer.indexOf("\n\n") + 2;
+  const poll = parsePoll(answer.subarray(0, end).toString("latin1"));
+  let at = end;
+  const withBytes = (seen: Seen): Seen => {
+    if (!seen.behind) return seen;
+    const bytes = new Uint8Array(answer.subarray(at, at + seen.waiting));
+    at += seen.waiting;
+    return { ...seen, bytes };
+  };
+  const stdout = withBytes(poll.stdout);
+  const stderr = withBytes(poll.stderr);
+  if (at !== answer.length) throw broken(answer.subarray(0, end).toString("latin1"));
+  return { ...poll, stdout, stderr };
 }
 
 function broken(text: string): GlueError {

@@ -120,9 +120,8 @@ export class DaytonaRuntime implements Runtime {
       options["daytona.toolbox_base_url"] ?? (record.toolboxProxyUrl || (await control.toolboxUrl(record.id)));
     const url = `${base.replace(/\/+$/, "")}/${record.id}`;
     const toolbox = new Toolbox(transport, control, { id: record.id, name, url }, () => undefined);
-    await toolbox.untilReady(signal);
-    const { own, sh } = await setUp(toolbox, fresh, signal);
-    return makeSession(transport, control, { sessionId, id: record.id, name, url, own, sh }, options);
+    const inside = await setUp(toolbox, fresh, signal);
+    return makeSession(transport, control, { sessionId, id: record.id, name, url, ...inside }, options);
   }
 }
 

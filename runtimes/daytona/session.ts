@@ -73,7 +73,7 @@ export class DaytonaSession implements RuntimeSession {
 
   async detach(): Promise<void> {
     clearInterval(this.#timer);
-    this.executor.abandonAll();
+    await this.executor.detach();
     await this.#parts.transport.close();
   }
 

@@ -4,12 +4,14 @@ import { LAUNCHER } from "../common/launch.ts";
 import { GlueError } from "../contract.ts";
 import carrier from "./carry.sh" with { type: "text" };
 import { WORKSPACE } from "./place.ts";
+import resident from "./resident.pl" with { type: "text" };
 import script from "./setup.sh" with { type: "text" };
 import type { Toolbox } from "./toolbox.ts";
 
 export interface Inside {
   readonly own: string;
   readonly sh: string;
+  readonly perl: string | undefined;
 }
 
 /**
@@ -18,13 +20,17 @@ export interface Inside {
  */
 export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSignal | undefined): Promise<Inside> {
   const bare = (text: string) => text.replace(/^\s*#.*\n/gm, "").trimEnd();
-  const parts: Readonly<Record<string, string>> = {
-    "@launcher@": LAUNCHER.trimEnd(),
-    "@carrier@": bare(carrier),
-    "@files@": bare(files),
-  };
-  const text = bare(script).replace(/^@(launcher|carrier|files)@$/gm, (word) => parts[word] ?? "");
-  const words = ["sh", "-c", text, "glue", WORKSPACE, fresh ? "fresh" : "kept"].map(quote).join(" ");
+  const parts = [
+    "launch.sh",
+    LAUNCHER,
+    "carry.sh",
+    bare(carrier),
+    "files.sh",
+    bare(files),
+    "resident.pl",
+    bare(resident),
+  ];
+  const words = ["sh", "-c", bare(script), "glue", WORKSPACE, fresh ? "fresh" : "kept", ...parts].map(quote).join(" ");
   const said = await toolbox.execute(`exec ${words} </dev/null\n`, { seconds: 120, signal });
   const lines = said.split("\n");
   const value = (word: string) => lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
@@ -46,5 +52,5 @@ export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSigna
       },
     );
   }
-  return { own, sh };
+  return { own, sh, perl: value("perl") };
 }

@@ -3,6 +3,8 @@ import { killArgv } from "../common/launch.ts";
 import { type ByteStream, GlueError } from "../contract.ts";
 import { type Place, spoolOf } from "./place.ts";
 import { type Mark, type Poll, parsePoll } from "./poll.ts";
+import { Residency } from "./residency.ts";
+import type { PlainCommand } from "./resident.ts";
 import type { Toolbox } from "./toolbox.ts";
 
 /** Output up to this size comes with the answer that tells of it, as base64; more is fetched as it is. Bytes. */
@@ -22,6 +24,8 @@ export interface PollQuestion {
 export interface StartRequest {
   /** What `sh` runs: the launcher with the command behind it. */
   readonly script: string;
+  /** The command, where there is nothing that the launcher has to see to while it runs. */
+  readonly plain: PlainCommand | undefined;
   /** `pieces`: they follow, by `feed`. A file of the spool is named by its bytes' being there already. */
   readonly stdin: "none" | "pieces" | "stored" | Uint8Array;
   readonly ms: number;
@@ -33,10 +37,14 @@ export class Spool {
   readonly #place: Place;
   /** Commands whose files can go, with the next start. */
   #finished: string[] = [];
+  /** Commands that may yet be started by a word which is still on its way: the lock that stops it stays. */
+  readonly #doubtful = new Set<string>();
+  readonly residency: Residency;
 
   constructor(toolbox: Toolbox, place: Place) {
     this.#toolbox = toolbox;
     this.#place = place;
+    this.residency = new Residency(toolbox, place);
   }
 
   get folder(): string {
@@ -44,13 +52,26 @@ export class Spool {
   }
 
   finished(id: string): void {
-    this.#finished.push(id);
+    if (!this.#doubtful.delete(id)) this.#finished.push(id);
   }
 
   /** Starts a command and waits a moment for news of it. A start that arrives twice starts once. */
-  async start(id: string, { script, stdin, ms }: StartRequest): Promise<Poll> {
-    const { sh, own } = this.#place;
+  async start(id: string, request: StartRequest): Promise<Poll> {
     const old = this.#finished.splice(0, 50);
+    const { script, plain, stdin, ms } = request;
+    if (stdin === "none" || typeof stdin !== "string") {
+      const asked = this.residency.here;
+      const bytes = typeof stdin === "string" ? undefined : stdin;
+      const poll = await this.residency.start(id, { command: plain ?? script, stdin: bytes, ms, old });
+      if (poll !== undefined) return poll;
+      if (asked) this.#doubtful.add(id);
+    }
+    return await this.#request(id, request, old);
+  }
+
+  /** Starts it by a request, in the sandbox's shell. */
+  async #request(id: string, { script, stdin, ms }: StartRequest, old: readonly string[]): Promise<Poll> {
+    const { sh, own } = this.#place;
     const kind = typeof stdin === "string" ? { none: "none", pieces: "pieces", stored: "file" }[stdin] : "file";
     const words = [sh, `${own}/carry.sh`, "start", sh, this.folder, id, kind].map(quote).join(" ");
     const lines = [

@@ -71,13 +71,6 @@ export class Toolbox {
     }
   }
 
-  /** `GET /version` until it answers: `started` alone does not mean that commands can run. */
-  async untilReady(signal: AbortSignal | undefined): Promise<void> {
-    await this.#persist({ method: "GET", url: `${this.facts.url}/version`, deadlineMs: 10_000, signal }, (answer) =>
-      answer.text(),
-    );
-  }
-
   /** Uploads one file, in parts and of known length. Makes parents; not atomic. */
   async upload(path: string, bytes: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
     const boundary = `glue-${crypto.randomUUID()}`;

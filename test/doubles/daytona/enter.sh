@@ -1,13 +1,15 @@
 # Makes the root of one sandbox in a mount and process namespace of its own, and starts its daemon there as process 2; runs as process 1.
-# $1 the sandbox's folder, $2 bun, $3 the daemon's source, $4 the user's name; the rest is the environment of the daemon.
+# $1 the sandbox's folder, $2 bun, $3 the daemon's source, $4 the user's name, $5 programs of /usr/bin that it is to lack; the rest is the
+# environment of the daemon.
 set -e
-folder=$1 bun=$2 daemon=$3 user=$4
-shift 4
+folder=$1 bun=$2 daemon=$3 user=$4 lacks=$5
+shift 5
 root=$folder/root
 for name in usr etc; do
   mount --bind "/$name" "$root/$name"
   mount -o remount,bind,ro "$root/$name"
 done
+for name in $lacks; do mount --bind /dev/null "$root/usr/bin/$name"; done
 for name in passwd group shadow sudoers; do mount --bind "$folder/$name" "$root/etc/$name"; done
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"

@@ -22,10 +22,12 @@ export class SandboxRoot {
   readonly folder: string;
   readonly #user: SandboxUser;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #lacks: readonly string[];
   #init: Bun.Subprocess | undefined;
 
-  constructor(folder: string, user: SandboxUser, env: Readonly<Record<string, string>>) {
+  constructor(folder: string, user: SandboxUser, env: Readonly<Record<string, string>>, lacks: readonly string[] = []) {
     this.folder = folder;
+    this.#lacks = lacks;
     this.#user = user;
     this.#env = env;
     const root = `${folder}/root`;
@@ -81,6 +83,10 @@ export class SandboxRoot {
     const here = import.meta.dir;
     this.#init = Bun.spawn(
       [
+        // Ends with whoever started it, however that ends; and with it, by --kill-child, everything inside.
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
         "unshare",
         "--mount",
         "--pid",
@@ -92,6 +98,7 @@ export class SandboxRoot {
         process.execPath,
         join(here, "daemon"),
         this.#user,
+        this.#lacks.join(" "),
         ...words,
       ],
       {

@@ -25,6 +25,8 @@ export interface SandboxSettings {
   /** How long one minute of the service's intervals is here, in milliseconds. */
   readonly minuteMs: number;
   readonly toolboxUrl: string;
+  /** Programs of /usr/bin that its sandboxes do not have. */
+  readonly lacks: readonly string[];
 }
 
 /** A state that the service reports while something goes on, and the one it then has. */
@@ -60,7 +62,7 @@ export class Sandbox {
     };
     const folder = `${settings.folder}/${this.id}`;
     mkdirSync(folder);
-    this.#root = new SandboxRoot(folder, settings.user, body.env ?? {});
+    this.#root = new SandboxRoot(folder, settings.user, body.env ?? {}, settings.lacks);
     this.#changing = this.#change("creating", "started", () => this.#run());
     this.#timer = setInterval(() => this.#watch(), Math.min(1_000, settings.minuteMs / 10));
     this.#timer.unref();

@@ -19,6 +19,8 @@ export interface DoubleOptions {
   readonly minuteMs?: number;
   /** Added to every request, for what a network costs. Milliseconds. */
   readonly latencyMs?: number;
+  /** Programs of /usr/bin that its sandboxes do not have. */
+  readonly lacks?: readonly string[];
 }
 
 export interface Double {
@@ -35,7 +37,14 @@ export interface Double {
 }
 
 export function startDouble(options: DoubleOptions = {}): Double {
-  const { apiKey = "dtn_double", user = "daytona", changeMs = 30, minuteMs = 60_000, latencyMs = 0 } = options;
+  const {
+    apiKey = "dtn_double",
+    user = "daytona",
+    changeMs = 30,
+    minuteMs = 60_000,
+    latencyMs = 0,
+    lacks = [],
+  } = options;
   const folder = mkdtempSync(join(tmpdir(), "glue-daytona-"));
   const faults = new Faults();
   const requests: string[] = [];
@@ -93,7 +102,7 @@ export function startDouble(options: DoubleOptions = {}): Double {
     },
   });
   const base = `http://127.0.0.1:${server.port}`;
-  const control = new ControlPlane({ folder, user, changeMs, minuteMs, toolboxUrl: `${base}/toolbox` });
+  const control = new ControlPlane({ folder, user, changeMs, minuteMs, lacks, toolboxUrl: `${base}/toolbox` });
   return {
     url: `${base}/api`,
     apiKey,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { labelsOf, readLabels } from "../../../runtimes/daytona/labels.ts";
-import { parsePoll } from "../../../runtimes/daytona/poll.ts";
+import { parsePoll, parsePollWithBytes } from "../../../runtimes/daytona/poll.ts";
 import { messageOf, refusal, ServiceError } from "../../../runtimes/daytona/service-errors.ts";
 
 describe("the answer of the carrier", () => {
@@ -16,7 +16,7 @@ describe("the answer of the carrier", () => {
       lost: false,
     });
     expect(Buffer.from(poll.stderr.bytes ?? []).toString()).toBe("err\n");
-    expect(poll.stdout).toEqual({ piece: 1, offset: 0, waiting: 0, ended: true, bytes: undefined });
+    expect(poll.stdout).toMatchObject({ piece: 1, offset: 0, waiting: 0, ended: true, bytes: undefined });
   });
 
   test("puts base64 of several lines together", () => {
@@ -24,6 +24,14 @@ describe("the answer of the carrier", () => {
     const lines = Buffer.from(bytes).toString("base64").replace(/.{76}/g, "$&\n");
     const poll = parsePoll(`s running\nw 0\ne 0 0 0 0\no 0 100 500 0 here\n${lines}\n-\n`);
     expect(poll.stdout.bytes).toEqual(bytes);
+  });
+
+  test("has bytes behind it as they are, those of stdout first, and says whether more will follow", () => {
+    const words = "s over 0 exit 0 .\nw 0\no 0 0 3 2 behind\ne 0 0 2 0 behind\n\n";
+    const poll = parsePollWithBytes(Buffer.concat([Buffer.from(words), Buffer.from([0, 10, 255, 10, 10])]));
+    expect(poll.stdout).toMatchObject({ bytes: new Uint8Array([0, 10, 255]), last: true, ended: false });
+    expect(poll.stderr).toMatchObject({ bytes: new Uint8Array([10, 10]), last: false });
+    expect(() => parsePollWithBytes(Buffer.from(`${words}abcd`))).toThrow("nobody understands");
   });
 
   test("says where a record is missing or a store failed", () => {
