@@ -7,42 +7,44 @@ import {
   type Progress,
   type Runtime,
   type RuntimeSession,
-  type SandboxDeath,
   type SandboxHandle,
 } from "../contract.ts";
-import { ControlPlane, type SandboxRecord } from "./control-plane.ts";
+import type { SandboxRecord } from "./control-plane.ts";
+import { connect, enter, makeSession } from "./enter.ts";
 import { labelsOf, MARK, readLabels } from "./labels.ts";
 import { createBody, createSandbox, removeSandbox, untilStarted } from "./lifecycle.ts";
-import { apiKeyOf, wishesOf } from "./options.ts";
-import { type Place, placeFrom } from "./place.ts";
-import { DaytonaSession, retire } from "./session.ts";
-import { setUp } from "./setup.ts";
-import { Toolbox } from "./toolbox.ts";
-import { Transport } from "./transport.ts";
+import { wishesOf } from "./options.ts";
+import { placeFrom } from "./place.ts";
+import { retire } from "./session.ts";
 
 /** Sandboxes of Daytona, by its control plane and each sandbox's toolbox. */
 export class DaytonaRuntime implements Runtime {
   readonly id = "daytona";
+  readonly takesOver = true;
 
-  plan(_options: Options, { sessionId }: OpenContext): SandboxHandle {
-    return { runtime: "daytona", name: nameOf(sessionId), data: { sessionId } };
+  plan(_options: Options, { sessionId, attach }: OpenContext): SandboxHandle {
+    return { runtime: "daytona", name: attach ?? nameOf(sessionId), data: { sessionId } };
   }
 
   /** Options first: what cannot be used is refused before anything is created. */
   async open(options: Options, context: OpenContext): Promise<RuntimeSession> {
-    const { sessionId, owner, progress, signal } = context;
+    const { sessionId, owner, progress, signal, attach } = context;
     if (signal?.aborted) throw new GlueError("cancelled", "Interrupted before the sandbox was created.");
     const wishes = wishesOf(options);
     const { transport, control } = connect(options);
     const name = nameOf(sessionId);
     try {
-      const body = createBody(name, labelsOf(sessionId, owner), wishes);
+      if (attach !== undefined) {
+        const { takeOver } = await import("./take-over.ts");
+        return await takeOver({ transport, control }, attach, options, context);
+      }
+      const body = createBody(name, labelsOf(sessionId, owner, !options["daytona.delete_on_close"]), wishes);
       progress({
         what: `sandbox ${name}: creating (stops after ${wishes.autoStopMinutes} idle minutes, deleted ${lasting(wishes.lifetimeMinutes)} later)`,
       });
       const record = await createSandbox(control, name, body, progress, signal);
       try {
-        return await this.#enter(transport, control, record, { options, sessionId, name, fresh: true, signal });
+        return await enter({ transport, control }, record, { options, sessionId, name, fresh: true, signal });
       } catch (error) {
         await removeSandbox(control, record.id);
         throw error;
@@ -66,10 +68,10 @@ export class DaytonaRuntime implements Runtime {
           hint: "Start a new session; glue session recover brings back what was saved.",
         });
       }
-      if (found.state === "started" && place !== undefined) return makeSession(transport, control, place, options);
+      if (found.state === "started" && place !== undefined) return makeSession({ transport, control }, place, options);
       const record = found.state === "started" ? found : await untilStarted(control, found.id, quiet, undefined);
       const sessionId = handle.data.sessionId ?? readLabels(record.labels)?.sessionId ?? handle.name;
-      return await this.#enter(transport, control, record, {
+      return await enter({ transport, control }, record, {
         options,
         sessionId,
         name: handle.name,
@@ -107,34 +109,6 @@ export class DaytonaRuntime implements Runtime {
       await transport.close();
     }
   }
-
-  /** Waits for the toolbox of a started sandbox and prepares it. */
-  async #enter(
-    transport: Transport,
-    control: ControlPlane,
-    record: SandboxRecord,
-    how: { options: Options; sessionId: string; name: string; fresh: boolean; signal: AbortSignal | undefined },
-  ): Promise<RuntimeSession> {
-    const { options, sessionId, name, fresh, signal } = how;
-    const base =
-      options["daytona.toolbox_base_url"] ?? (record.toolboxProxyUrl || (await control.toolboxUrl(record.id)));
-    const url = `${base.replace(/\/+$/, "")}/${record.id}`;
-    const toolbox = new Toolbox(transport, control, { id: record.id, name, url }, () => undefined);
-    const inside = await setUp(toolbox, fresh, signal);
-    return makeSession(transport, control, { sessionId, id: record.id, name, url, ...inside }, options);
-  }
-}
-
-function makeSession(transport: Transport, control: ControlPlane, place: Place, options: Options): RuntimeSession {
-  const death = Promise.withResolvers<SandboxDeath>();
-  const { id, name, url } = place;
-  const toolbox = new Toolbox(transport, control, { id, name, url }, death.resolve);
-  return new DaytonaSession({ transport, control, toolbox, place, died: death.promise, options });
-}
-
-function connect(options: Options): { transport: Transport; control: ControlPlane } {
-  const transport = new Transport(apiKeyOf(options));
-  return { transport, control: new ControlPlane(transport, options["daytona.api_base_url"]) };
 }
 
 /** Unique among the organization's sandboxes: what a lost create is looked up by. */
@@ -146,11 +120,14 @@ function ownedOf(record: SandboxRecord): OwnedSandbox | undefined {
   const labels = readLabels(record.labels);
   if (labels === undefined) return undefined;
   const name = record.name ?? nameOf(labels.sessionId);
-  const handle: SandboxHandle = { runtime: "daytona", id: record.id, name, data: { sessionId: labels.sessionId } };
+  const { sessionId, kept, owner } = labels;
+  const data = { sessionId, ...(kept ? { kept: "true" } : {}) };
+  const handle: SandboxHandle = { runtime: "daytona", id: record.id, name, data };
   const created = record.createdAt ? new Date(record.createdAt) : undefined;
   return {
     handle,
-    ...labels,
+    sessionId,
+    owner,
     state: record.state,
     ...(created === undefined || Number.isNaN(created.getTime()) ? {} : { createdAt: created }),
   };

@@ -77,6 +77,31 @@ export class DaytonaSession implements RuntimeSession {
     await this.#parts.transport.close();
   }
 
+  get toolbox(): Toolbox {
+    return this.#parts.toolbox;
+  }
+
+  get place(): Place {
+    return this.#parts.place;
+  }
+
+  /** The sandbox stays, stopped: its files wait for whoever takes it over. */
+  async leave(): Promise<void> {
+    const { control, place, toolbox, transport } = this.#parts;
+    clearInterval(this.#timer);
+    this.executor.abandonAll();
+    const { setFree } = await import("./take-over.ts");
+    try {
+      // One that has died is left as well: whoever takes it over goes by the record of its session.
+      await setFree(toolbox, place).catch((error: unknown) => {
+        if (!(error instanceof GlueError && error.code === "sandboxGone")) throw error;
+      });
+      await stopSandbox(control, place.id);
+    } finally {
+      await transport.close();
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#retire();
     return this.#closing;

@@ -1,4 +1,5 @@
-import { GlueError, type OpenContext, type Options, type Owner, type SandboxHandle } from "../contract.ts";
+import { FREE, LOOSE, takeHold } from "../common/holder.ts";
+import { GlueError, type OpenContext, type Options, type SandboxHandle } from "../contract.ts";
 import { type ContainerState, type DockerApi, isMissing } from "./api.ts";
 import { asGlueError, deathOf, gone } from "./container-errors.ts";
 import { PRIVATE, treeMounts, WORKSPACE } from "./create.ts";
@@ -44,7 +45,7 @@ export async function takeOver(
   try {
     const death = await deathOf(api, state.Id);
     if (death !== undefined) throw death instanceof GlueError ? death : gone(death);
-    await hold(api, state.Id, name, labels, context);
+    await takeHold(askIn(api, state.Id, name), `The container ${name}`, labels, context);
     stopIfAborted(signal);
     if (mode === "copy") await refuseLoose(api, state.Id, name);
     const inside = await setUp(api, state.Id, {
@@ -115,71 +116,23 @@ function mountsOf(state: ContainerState, name: string, labels: Labeled, { mode, 
   });
 }
 
-/**
- * Writes down whose it is from now on; `$3` is what the file of another, which is over, says. Of two that want it at the same moment one gets
- * it: a name is made once, and moved once.
- */
-const HOLD = `umask 077
-cd "$1" || exit 1
-printf '%s' "$2" >"holder.$4"
-if ! ln "holder.$4" holder 2>/dev/null; then
-  if [ -n "$3" ] && mv holder "stale.$4" 2>/dev/null; then
-    if [ "$(cat "stale.$4")" = "$3" ]; then ln "holder.$4" holder 2>/dev/null; else ln "stale.$4" holder 2>/dev/null; fi
-    rm -f "stale.$4"
-  fi
-fi
-rm -f "holder.$4"
-cat holder
-`;
-/** Who has it: the holder, or nobody since its last session left it (`free`), or else the session that it was made for. */
-const LOOK = 'cd "$1" || exit 1; if [ -e holder ]; then cat holder; elif [ -e free ]; then echo free; fi';
-/** Said by the session that leaves. */
-const FREE = 'cd "$1" || exit 1; : >free; rm -f holder';
-
-async function hold(
-  api: DockerApi,
-  container: string,
-  name: string,
-  labels: Labeled,
-  { sessionId, owner, isOver }: OpenContext,
-): Promise<void> {
-  const ask = async (script: string, ...words: string[]) => {
+/** Asks in a container, as root, by a script that gets glue's own folder as its first word. */
+const askIn =
+  (api: DockerApi, container: string, name: string) =>
+  async (script: string, ...words: string[]) => {
     const { code, stdout, stderr } = await runScript(api, container, { script, words: [PRIVATE, ...words], user: "0" });
     if (code === 0) return stdout.toString();
     throw new GlueError("ioFailed", `The container ${name} cannot be prepared: ${stderr.trim()}`);
   };
-  const found = await ask(LOOK);
-  if (found.trim() !== "free") {
-    const holder = found === "" ? { session: labels.sessionId, owner: labels.owner } : holderIn(found);
-    if (holder?.owner === undefined || isOver?.(holder.owner, holder.session) !== true)
-      throw busy(name, holder?.session);
-  }
-  const mine = JSON.stringify({ session: sessionId, owner });
-  const said = await ask(HOLD, mine, found.trim() === "free" ? "" : found, sessionId);
-  if (said !== mine) throw busy(name, holderIn(said)?.session);
-}
 
 /** Says that nobody uses a container any more, before it is left. */
 export async function setFree(api: DockerApi, container: string): Promise<void> {
   await runScript(api, container, { script: FREE, words: [PRIVATE], user: "0" });
 }
 
-function holderIn(text: string): { session: string; owner: Owner } | undefined {
-  try {
-    const said: unknown = JSON.parse(text);
-    if (typeof said !== "object" || said === null || !("session" in said) || !("owner" in said)) return undefined;
-    // glue wrote it, into a folder that is glue's; a wrong one is at worst one that proves nothing.
-    return typeof said.session === "string" ? { session: said.session, owner: said.owner as Owner } : undefined;
-  } catch {
-    // Torn: then nothing is known of who uses it.
-    return undefined;
-  }
-}
-
 /** Files without a repository belong to no commit that a new session could start from. */
 async function refuseLoose(api: DockerApi, container: string, name: string): Promise<void> {
-  const script = '[ -e "$1/.git" ] || [ -z "$(ls -A "$1" 2>/dev/null)" ] || echo loose';
-  const { stdout } = await runScript(api, container, { script, words: [WORKSPACE], user: "0" });
+  const { stdout } = await runScript(api, container, { script: LOOSE, words: [WORKSPACE], user: "0" });
   if (!stdout.toString().startsWith("loose")) return;
   throw new GlueError(
     "workspaceDirty",
@@ -188,14 +141,4 @@ async function refuseLoose(api: DockerApi, container: string, name: string): Pro
       hint: `docker cp ${name}:${WORKSPACE} . saves them; docker rm ${name} gives them up.`,
     },
   );
-}
-
-function busy(name: string, session: string | undefined): GlueError {
-  const who = session === undefined ? "a session that cannot be read" : `session ${session}`;
-  return new GlueError("sandboxBusy", `The container ${name} is in use by ${who}.`, {
-    hint:
-      session === undefined
-        ? undefined
-        : `glue session close ${session} ends it; glue prune does where its process died.`,
-  });
 }

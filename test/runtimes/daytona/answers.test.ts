@@ -54,14 +54,15 @@ describe("labels", () => {
   const owner = { kind: "open", host: "h", boot: "b", pid: 7, pidStart: "9" } as const;
 
   test("are read back as they were written", () => {
-    expect(readLabels(labelsOf("s1", owner))).toEqual({ sessionId: "s1", owner });
+    expect(readLabels(labelsOf("s1", owner))).toEqual({ sessionId: "s1", owner, kept: false });
+    expect(readLabels(labelsOf("s1", owner, true))?.kept).toBe(true);
   });
 
   test("that are not whole prove no owner, and others' are not glue's", () => {
     for (const name of ["kind", "host", "boot", "pid", "pid-start"]) {
       const labels = labelsOf("s1", owner);
       delete labels[`dev.glue.owner.${name}`];
-      expect(readLabels(labels)).toEqual({ sessionId: "s1", owner: undefined });
+      expect(readLabels(labels)).toEqual({ sessionId: "s1", owner: undefined, kept: false });
     }
     expect(readLabels({ ...labelsOf("s1", owner), "dev.glue.format": "2" })?.owner).toBeUndefined();
     expect(readLabels({ team: "x" })).toBeUndefined();
