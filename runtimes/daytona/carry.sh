@@ -203,28 +203,6 @@ glue_mode=$1 glue_sh=$2 glue_spool=$3 glue_id=$4
 cd "$glue_spool" || exit 60
 shift 4
 case $glue_mode in
-  killall) # $1 the launcher, $2 the grace in ms
-    glue_keep=
-    glue_pid=$$
-    while [ "$glue_pid" -gt 1 ]; do
-      glue_keep="$glue_keep $glue_pid"
-      glue_line=$(cat "/proc/$glue_pid/stat" 2>/dev/null) || break
-      glue_line=${glue_line##*) }
-      glue_line=${glue_line#* }
-      glue_pid=${glue_line%% *}
-    done
-    for glue_file in *.keep; do
-      glue_id=${glue_file%.keep}
-      [ ! -e "$glue_id.o.end" ] || [ ! -e "$glue_id.e.end" ] || continue
-      while read -r glue_pid; do glue_keep="$glue_keep $glue_pid"; done 2>/dev/null <"$glue_file"
-    done
-    # shellcheck disable=SC2086 # split on purpose
-    "$glue_sh" "$1" killall "$2" $glue_keep </dev/null >/dev/null 2>&1
-    glue_code=$?
-    echo ':glue:'
-    echo "$glue_code"
-    echo ':end:'
-    ;;
   host)
     glue_stdin=$1
     glue_host

@@ -4,6 +4,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import { DaytonaExecutor } from "./executor.ts";
 import { removeSandbox, stopSandbox } from "./lifecycle.ts";
 import { handleOf, type Place, spoolOf, WORKSPACE } from "./place.ts";
+import { SUDO } from "./sudo.ts";
 import type { Toolbox } from "./toolbox.ts";
 import type { Transport } from "./transport.ts";
 import { DaytonaWorkspace } from "./workspace.ts";
@@ -47,17 +48,9 @@ export class DaytonaSession implements RuntimeSession {
   async killAll(): Promise<void> {
     const { toolbox, place, options } = this.#parts;
     const graceMs = options.kill_grace_seconds * 1_000;
-    const words = [
-      place.sh,
-      `${place.own}/carry.sh`,
-      "killall",
-      place.sh,
-      spoolOf(place),
-      "none",
-      `${place.own}/launch.sh`,
-      String(graceMs),
-    ];
-    const script = `sudo=\nif [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then sudo='sudo -n'; fi\n$sudo ${words.map(quote).join(" ")} </dev/null\n`;
+    const launcher = `${place.own}/launch.sh`;
+    const words = [place.sh, `${place.own}/end-all.sh`, place.sh, spoolOf(place), launcher, String(graceMs)];
+    const script = `${SUDO}$glue_sudo ${words.map(quote).join(" ")} </dev/null\n`;
     const said = await toolbox.execute(script, { seconds: graceMs / 1_000 + 30 });
     if (said.trim() === "0") return;
     throw new GlueError("processesLeft", `Not every process in the sandbox ${place.name} could be ended.`);

@@ -3,6 +3,7 @@ import files from "../common/files.sh" with { type: "text" };
 import { LAUNCHER } from "../common/launch.ts";
 import { GlueError } from "../contract.ts";
 import carrier from "./carry.sh" with { type: "text" };
+import endAll from "./end-all.sh" with { type: "text" };
 import { WORKSPACE } from "./place.ts";
 import resident from "./resident.pl" with { type: "text" };
 import script from "./setup.sh" with { type: "text" };
@@ -25,6 +26,8 @@ export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSigna
     LAUNCHER,
     "carry.sh",
     bare(carrier),
+    "end-all.sh",
+    bare(endAll),
     "files.sh",
     bare(files),
     "resident.pl",

@@ -5,6 +5,7 @@ import { type Place, spoolOf } from "./place.ts";
 import { type Mark, type Poll, parsePoll } from "./poll.ts";
 import { Residency } from "./residency.ts";
 import type { PlainCommand } from "./resident.ts";
+import { SUDO } from "./sudo.ts";
 import type { Toolbox } from "./toolbox.ts";
 
 /** Output up to this size comes with the answer that tells of it, as base64; more is fetched as it is. Bytes. */
@@ -118,11 +119,11 @@ export class Spool {
     return found;
   }
 
-  /** Ends the tree of a command. */
+  /** Ends the tree of a command, by root where sudo allows it: a part of it may have become another user. */
   async kill(id: string, graceMs: number): Promise<void> {
     const { sh, own } = this.#place;
     const argv = killArgv({ id, spool: this.folder, graceMs }, { file: `${own}/launch.sh`, sh });
-    const script = `${argv.map(quote).join(" ")} </dev/null >/dev/null 2>&1\nglue_code=$?\necho ':glue:'\necho "$glue_code"\necho ':end:'\n`;
+    const script = `${SUDO}$glue_sudo ${argv.map(quote).join(" ")} </dev/null >/dev/null 2>&1\nglue_code=$?\necho ':glue:'\necho "$glue_code"\necho ':end:'\n`;
     const said = await this.#toolbox.execute(script, { seconds: graceMs / 1_000 + 30 });
     if (said.trim() === "0") return;
     throw new GlueError("processesLeft", "Not every process of the command could be ended.");

@@ -1,5 +1,6 @@
+import type WebSocket from "ws";
 import { quote } from "../common/command-line.ts";
-import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
+import { resultOfRecord } from "../common/exit-record.ts";
 import {
   type ByteStream,
   type CommandResult,
@@ -10,7 +11,9 @@ import {
 } from "../contract.ts";
 import { cwdInvalid } from "./executor.ts";
 import { type Place, WORKSPACE } from "./place.ts";
+import { openSocket } from "./socket.ts";
 import type { Spool } from "./spool.ts";
+import { terminalRecord } from "./terminal-record.ts";
 import type { Toolbox } from "./toolbox.ts";
 
 export interface TerminalRequest {
@@ -66,12 +69,7 @@ export async function runInTerminal(
         { cause: error },
       );
     });
-  const url = `${toolbox.facts.url.replace(/^http/, "ws")}${path}/connect`;
-  const socket = new WebSocket(url, {
-    headers: { ...toolbox.transport.headers },
-    ...proxyFor(url),
-  } as unknown as string[]);
-  socket.binaryType = "arraybuffer";
+  const socket = openSocket(toolbox, `${path}/connect`);
   const command = new TerminalCommand(toolbox, spool, socket, request, mark);
   const typed = ` exec ${quote(place.sh)} ${quote(`${folder}/${id}.run`)}\r`;
   await command.begin(typed);
@@ -114,14 +112,14 @@ export class TerminalCommand implements RunningCommand {
         this.#controller = undefined;
       },
     });
-    socket.onmessage = ({ data }) => {
-      if (typeof data !== "string") this.#arrived(Buffer.from(data as ArrayBuffer));
-    };
-    socket.onclose = ({ code, reason }) => {
+    socket.on("message", (data: Buffer, binary: boolean) => {
+      if (binary) this.#arrived(data);
+    });
+    socket.on("close", (code: number, reason: Buffer) => {
       this.#cut = code !== 1000 && !reason.includes("exitCode");
       this.#over();
-    };
-    socket.onerror = () => this.#over();
+    });
+    socket.on("error", () => this.#over());
     this.#result = this.#settle();
     this.#result.catch(() => undefined);
   }
@@ -136,10 +134,11 @@ export class TerminalCommand implements RunningCommand {
       await Promise.race([
         this.#closed.promise,
         new Promise<void>((resolve) => {
-          this.#socket.onopen = () => resolve();
+          if (this.#socket.readyState === this.#socket.OPEN) resolve();
+          else this.#socket.once("open", resolve);
         }),
       ]);
-      if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(new TextEncoder().encode(line));
+      if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(new TextEncoder().encode(line));
       await Promise.race([this.#started.promise, this.#closed.promise]);
       if (!this.#running) {
         await this.#toolbox.alive("the terminal was closed");
@@ -196,7 +195,7 @@ export class TerminalCommand implements RunningCommand {
   async #feed(): Promise<void> {
     const { stdin } = this.#request.options;
     const send = async (bytes: Uint8Array) => {
-      for (let at = 0; at < bytes.length && this.#socket.readyState === WebSocket.OPEN; at += KEYS_AT_A_TIME) {
+      for (let at = 0; at < bytes.length && this.#socket.readyState === this.#socket.OPEN; at += KEYS_AT_A_TIME) {
         this.#socket.send(new Uint8Array(bytes.subarray(at, at + KEYS_AT_A_TIME)));
         while (this.#socket.bufferedAmount > 1_000_000) await Bun.sleep(5);
       }
@@ -217,7 +216,7 @@ export class TerminalCommand implements RunningCommand {
     signal?.addEventListener("abort", onAbort);
     try {
       await Promise.race([this.#started.promise, this.#closed.promise]);
-      const record = await this.#record();
+      const record = await terminalRecord(this.#toolbox, this.#spool.folder, this.id);
       await this.#ending;
       // A close that never comes must not hold the result; the last words of the terminal get their time.
       await Promise.race([this.#closed.promise, Bun.sleep(LAST_WORDS_MS)]);
@@ -232,57 +231,6 @@ export class TerminalCommand implements RunningCommand {
       this.#spool.finished(this.id);
     }
   }
-
-  /** The connection can break and the command go on, or stay and the command be over: the record in the sandbox is what counts. */
-  async #record(): Promise<ExitRecord> {
-    const { id } = this;
-    const script = [
-      `cd ${quote(this.#spool.folder)} || exit`,
-      "left=100 state=none",
-      'while [ "$left" -gt 0 ]; do',
-      "  left=$((left - 1)) state=none",
-      `  if [ -s ${id}.exit ]; then break; fi`,
-      `  if ! { read -r a b c d launcher rest <${id}.pid && kill -0 "$launcher"; } 2>/dev/null; then break; fi`,
-      "  state=runs",
-      "  sleep 0.1 || sleep 1",
-      "done",
-      "echo ':glue:'",
-      `if [ -s ${id}.exit ]; then cat ${id}.exit; else echo "$state"; fi`,
-      "echo ':end:'",
-      "",
-    ].join("\n");
-    for (let nothing = 0; ; ) {
-      const said = (await this.#toolbox.execute(script, { seconds: 120 })).trim();
-      const record = parseExitRecord(said);
-      if (record !== undefined) return record;
-      // Its launcher may not have written who it is yet, or have just ended.
-      nothing = said === "runs" ? 0 : nothing + 1;
-      if (nothing > 4) {
-        throw new GlueError(
-          "outcomeUnknown",
-          "It is unknown how the command in the terminal ended: nothing in the sandbox tells.",
-        );
-      }
-      if (nothing > 0) await Bun.sleep(100 * nothing);
-    }
-  }
 }
 
 const CANCELLED = (exitCode: number): CommandResult => ({ exitCode, outcome: "cancelled" });
-
-/** A WebSocket heeds no proxy variables by itself. */
-function proxyFor(url: string): { proxy?: string } {
-  const { hostname, protocol } = new URL(url);
-  const exempt = (process.env.NO_PROXY ?? process.env.no_proxy ?? "").split(",").map((name) => name.trim());
-  if (
-    exempt.some(
-      (name) =>
-        name === "*" ||
-        (name !== "" && (hostname === name || hostname.endsWith(name.startsWith(".") ? name : `.${name}`))),
-    )
-  )
-    return {};
-  const { env } = process;
-  const proxy = protocol === "wss:" ? (env.HTTPS_PROXY ?? env.https_proxy) : (env.HTTP_PROXY ?? env.http_proxy);
-  return proxy ? { proxy } : {};
-}

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type ByteStream, GlueError, type SandboxDeath } from "../contract.ts";
 import { type ControlPlane, retryAfter } from "./control-plane.ts";
+import { resumedDownload } from "./download.ts";
 import { deathIn } from "./lifecycle.ts";
 import { messageOf } from "./service-errors.ts";
 import { type Answer, type Ask, type Transport, TransportError } from "./transport.ts";
@@ -95,74 +96,9 @@ export class Toolbox {
    * the service gives no such file: why, only a look into the sandbox tells.
    */
   async download(path: string, offset: number, end?: number): Promise<ByteStream | undefined> {
-    let at = offset;
-    // An end counts where the length was told before: a connection that was cut can look like one.
-    let vouched = false;
-    let beyond = false;
-    const open = async (): Promise<ByteStream | undefined> => {
-      const ask: Ask = {
-        method: "GET",
-        url: `${this.facts.url}/files/download?path=${encodeURIComponent(path)}`,
-        headers: at === 0 && end === undefined ? {} : { range: `bytes=${at}-${end === undefined ? "" : end - 1}` },
-        deadlineMs: 120_000,
-      };
-      const answer = await this.transport.ask(ask);
-      if (answer.status !== 200 && answer.status !== 206) {
-        await answer.text();
-        // Range Not Satisfiable: nothing lies behind the last byte.
-        beyond = answer.status === 416;
-        return undefined;
-      }
-      vouched = answer.header("content-length") !== undefined;
-      return cutOut(answer.stream(), answer.status === 206 ? 0 : at, end === undefined ? undefined : end - at);
-    };
-    const first = await this.#tryOpen(open);
-    if (first === undefined) return undefined;
-    let reader = first.getReader();
-    let breaks = 0;
-    let fresh = 0;
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          for (;;) {
-            try {
-              const { done, value } = await reader.read();
-              if (!done) {
-                at += value.length;
-                fresh += value.length;
-                breaks = 0;
-                return controller.enqueue(value);
-              }
-              const whole = end === undefined ? vouched || fresh === 0 : at >= end;
-              if (whole) return controller.close();
-              if (++breaks > 4) throw new GlueError("transferFailed", `${path} ended before all of it was here.`);
-            } catch (error) {
-              if (!(error instanceof TransportError) || ++breaks > 4) throw error;
-              await Bun.sleep(100 * 2 ** breaks);
-            }
-            fresh = 0;
-            const again = await this.#tryOpen(open);
-            if (again !== undefined) reader = again.getReader();
-            else if (beyond && end === undefined) return controller.close();
-            else throw new GlueError("transferFailed", `${path} went away while it was read.`);
-          }
-        },
-        cancel: (reason) => reader.cancel(reason),
-      },
-      { highWaterMark: 0 },
-    );
-  }
-
-  async #tryOpen(open: () => Promise<ByteStream | undefined>): Promise<ByteStream | undefined> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await open();
-      } catch (error) {
-        if (!(error instanceof TransportError) || tries >= 4) throw error;
-        await this.alive(error.message);
-        await Bun.sleep(100 * 2 ** tries);
-      }
-    }
+    const { transport, facts } = this;
+    const url = `${facts.url}/files/download?path=${encodeURIComponent(path)}`;
+    return await resumedDownload({ transport, url, name: path, alive: (cause) => this.alive(cause) }, offset, end);
   }
 
   /** Any other request, with the same patience. */
@@ -230,31 +166,4 @@ export function gone(death: SandboxDeath, cause?: unknown): GlueError {
       : "Its files are still there: glue session close starts it again and saves its change.",
     cause,
   });
-}
-
-/** Leaves out `skip` bytes and ends after `length`: what a server does that knows no ranges. */
-function cutOut(source: ByteStream, skip: number, length: number | undefined): ByteStream {
-  if (skip === 0 && length === undefined) return source;
-  const reader = source.getReader();
-  let toSkip = skip;
-  let left = length ?? Number.POSITIVE_INFINITY;
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        while (left > 0) {
-          const { done, value } = await reader.read();
-          if (done) break;
-          const piece = value.subarray(Math.min(toSkip, value.length)).subarray(0, left);
-          toSkip -= Math.min(toSkip, value.length);
-          if (piece.length === 0) continue;
-          left -= piece.length;
-          return controller.enqueue(piece);
-        }
-        controller.close();
-        await reader.cancel();
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
 }

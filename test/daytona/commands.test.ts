@@ -207,6 +207,22 @@ testWithDouble("a source of stdin that fails ends the command, which must not ta
   });
 });
 
+testWithDouble("a kill and a deadline end what became root, too", async () => {
+  const stubborn = (seconds: number) => `echo up; sudo -n sh -c 'trap "" TERM; sleep ${seconds}; :'`;
+  await withSession(double, async (session) => {
+    const running = await session.executor.run({ script: stubborn(1_007) }, { graceMs: 500 });
+    await running.stdout.getReader().read();
+    await running.kill();
+    expect((await running.wait()).outcome).toBe("cancelled");
+    const script = "echo up; sudo -n sleep 1008";
+    expect(await run(session, script, { timeoutMs: 1_000, graceMs: 500 })).toMatchObject({
+      exitCode: 124,
+      out: "up\n",
+    });
+    expect(await processesOf(session)).not.toContain("sleep 100");
+  });
+});
+
 testWithDouble("killAll ends every process, whatever it does, and the container lives on", async () => {
   await withSession(double, async (session) => {
     const script =
