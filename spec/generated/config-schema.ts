@@ -354,7 +354,7 @@ export const CONFIG_SCHEMA: object = {
           ]
         },
         "delete_on_close": {
-          "description": "Deletes the sandbox when the session closes; `false` leaves it stopped.",
+          "description": "Deletes the sandbox when the session closes; `false` leaves it stopped, for `glue session start --attach NAME`.",
           "default": true,
           "anyOf": [
             {

@@ -52,7 +52,7 @@ export interface Options {
   readonly "daytona.snapshot": string | undefined;
   /** The region that a sandbox is made in, for instance `us` or `eu`. Unset: the organization's default. */
   readonly "daytona.target": string | undefined;
-  /** Deletes the sandbox when the session closes; `false` leaves it stopped. Default: true. */
+  /** Deletes the sandbox when the session closes; `false` leaves it stopped, for `glue session start --attach NAME`. Default: true. */
   readonly "daytona.delete_on_close": boolean;
   /** How long a sandbox that nobody uses goes on before the service stops it; its files stay. Default: 60. */
   readonly "daytona.auto_stop_minutes": number;
@@ -166,7 +166,7 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"daytona.toolbox_base_url","group":"daytona","env":["DAYTONA_TOOLBOX_BASE_URL"],"required":false,"pattern":"^https?://[^\\s]+$","sentence":"The address through which commands and files of a sandbox are reached.","type":"string","secret":false,"unsetMeans":"taken from the answer that creates the sandbox","patternMeans":"an http or https address"},
   {"key":"daytona.snapshot","group":"daytona","env":["DAYTONA_SNAPSHOT"],"required":false,"sentence":"The snapshot that a sandbox is made from.","type":"string","secret":false,"unsetMeans":"the organization's default"},
   {"key":"daytona.target","group":"daytona","env":["DAYTONA_TARGET"],"required":false,"sentence":"The region that a sandbox is made in, for instance `us` or `eu`.","type":"string","secret":false,"unsetMeans":"the organization's default"},
-  {"key":"daytona.delete_on_close","group":"daytona","env":["DAYTONA_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Deletes the sandbox when the session closes; `false` leaves it stopped.","type":"boolean","secret":false},
+  {"key":"daytona.delete_on_close","group":"daytona","env":["DAYTONA_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Deletes the sandbox when the session closes; `false` leaves it stopped, for `glue session start --attach NAME`.","type":"boolean","secret":false},
   {"key":"daytona.auto_stop_minutes","group":"daytona","env":["GLUE_DAYTONA_AUTO_STOP_MINUTES"],"default":60,"required":false,"min":1,"max":43200,"sentence":"How long a sandbox that nobody uses goes on before the service stops it; its files stay.","type":"integer","secret":false},
   {"key":"daytona.lifetime_minutes","group":"daytona","env":["GLUE_DAYTONA_LIFETIME_MINUTES"],"default":10080,"required":false,"min":1,"sentence":"How long the service keeps a stopped sandbox before it deletes it by itself.","type":"integer","secret":false},
   {"key":"daytona.labels","group":"daytona","env":["GLUE_DAYTONA_LABELS"],"default":[],"required":false,"separator":",","sentence":"Labels of your own for the sandbox, each `NAME=VALUE`.","type":"list","secret":false},
@@ -198,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "146c4f126bd3fd90";
+export const OPTIONS_FINGERPRINT = "90dabe97c8ca4ed3";
