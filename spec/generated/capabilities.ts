@@ -84,7 +84,7 @@ export const RUNTIMES: readonly RuntimeSpec[] = [
     capabilities: {
       command_capture: "yes",
       command_streaming: "yes",
-      background_jobs: "planned",
+      background_jobs: "yes",
       filesystem_read: "yes",
       filesystem_write: "yes",
       mount_host_paths: "no",
