@@ -1,10 +1,6 @@
-import { setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
 import type { DoubleOptions } from "../doubles/daytona/server.ts";
 import { missing, testUnless } from "../support/needs.ts";
-
-// A sandbox is made in each, and a busy machine takes its time.
-setDefaultTimeout(60_000);
 
 /** Why the double cannot run here. */
 const problem =
