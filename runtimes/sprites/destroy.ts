@@ -4,15 +4,24 @@ import { cliError, failureOf } from "./cli-errors.ts";
 
 const TRIES = 4;
 
-/** Whether the service knows the sprite: from the status of its answer, never from text. Throws where it cannot be told. */
+/** Whether the service knows the sprite. Throws where it cannot be told. */
 export async function exists(cli: SpriteCli, name: string): Promise<boolean> {
+  return (await stateOf(cli, name)) !== undefined;
+}
+
+/**
+ * What the service says a sprite is (`cold`, `warm`, `running`; "" where it does not say); undefined where it knows none: from the status of its
+ * answer, never from text. Wakes nothing. Throws where it cannot be told.
+ */
+export async function stateOf(cli: SpriteCli, name: string): Promise<string | undefined> {
   let said = "";
   for (let tries = 1; tries <= TRIES; tries++) {
     const { code, stdout, stderr } = await cli.api(`/v1/sprites/${name}`);
     said = stderr;
-    const status = Number(/(\d{3})\s*$/.exec(stdout.toString())?.[1] ?? 0);
-    if (code === 0 && status === 200) return true;
-    if (code === 0 && status === 404) return false;
+    const [, body = "", digits = "0"] = /^(.*)(\d{3})\s*$/s.exec(stdout.toString()) ?? [];
+    const status = Number(digits);
+    if (code === 0 && status === 200) return stateIn(body);
+    if (code === 0 && status === 404) return undefined;
     if (failureOf(stderr) === "loggedOut" || status === 401 || status === 403) {
       throw new GlueError("authFailed", "The sprite CLI is not logged in, or may not see this sprite.", {
         hint: "Run sprite login.",
@@ -23,6 +32,16 @@ export async function exists(cli: SpriteCli, name: string): Promise<boolean> {
     await Bun.sleep(300 * tries);
   }
   throw cliError(`It cannot be told whether there is a sprite ${name}`, said);
+}
+
+function stateIn(body: string): string {
+  try {
+    const { status } = JSON.parse(body) as { status?: unknown };
+    return typeof status === "string" ? status : "";
+  } catch {
+    // Another version of the service may answer otherwise; that the sprite is there is known all the same.
+    return "";
+  }
 }
 
 /** Destroys a sprite, and makes sure of it. One that is gone already counts as destroyed. */

@@ -1,7 +1,7 @@
 import { type Check, GlueError, type Options } from "../contract.ts";
 import type { SpriteCli } from "./cli.ts";
 import { cliError, failureOf } from "./cli-errors.ts";
-import { exists } from "./destroy.ts";
+import { stateOf } from "./destroy.ts";
 
 const INSTALL =
   "Install the sprite CLI (https://docs.sprites.dev/cli/installation), or set sprites.sprite_cli to its path";
@@ -58,11 +58,12 @@ async function loginCheck(cli: SpriteCli): Promise<Check> {
 async function namedCheck(cli: SpriteCli, name: string): Promise<Check> {
   const check = `sprite ${name}`;
   try {
-    const there = await exists(cli, name);
+    const state = await stateOf(cli, name);
+    const there = `it is there${state ? ` (${state})` : ""}, and will be resumed`;
     return {
       name: check,
       status: "ok",
-      detail: there ? "it is there, and will be resumed" : "it is not there yet, and will be created",
+      detail: state === undefined ? "it is not there yet, and will be created" : there,
     };
   } catch (error) {
     if (!(error instanceof GlueError)) throw error;

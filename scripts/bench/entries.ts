@@ -1,5 +1,6 @@
 import type { Context, Entry } from "./entry.ts";
 import { SNAPSHOT_ENTRIES } from "./snapshot-entries.ts";
+import { SPRITES_ENTRIES } from "./sprites-entries.ts";
 
 const GIB = 2 ** 30;
 const ZEROS = ["head", "-c", String(GIB), "/dev/zero"];
@@ -56,6 +57,7 @@ export const ENTRIES: readonly Entry[] = [
     }),
   },
   ...SNAPSHOT_ENTRIES,
+  ...SPRITES_ENTRIES,
 ];
 
 /** Both sides run `argv` in the same container: the one of a session that is open for the folder. */
