@@ -244,7 +244,7 @@ describe("what a capture will not do quietly", () => {
     async () => {
       const staged = stage();
       const writer = Bun.spawn(["sh", "-c", "while :; do date +%N >>moving; : >new-$(date +%N); done"], {
-        cwd: staged.sandbox.paths.workspace,
+        cwd: staged.sandbox.folder,
       });
       try {
         await Bun.sleep(50);
@@ -298,12 +298,12 @@ describe("what a capture will not do quietly", () => {
         },
       };
       for (const path of ["numbers", "d"]) {
-        sh(staged.sandbox.paths.workspace, `chmod 000 ${path}`);
+        sh(staged.sandbox.folder, `chmod 000 ${path}`);
         const error = await capture(asNobody, staged.request).catch((thrown: unknown) => thrown);
         expect(isGlueError(error, "captureFailed") && error.message).toContain(path);
-        sh(staged.sandbox.paths.workspace, `chmod 755 ${path}`);
+        sh(staged.sandbox.folder, `chmod 755 ${path}`);
       }
-      sh(staged.sandbox.paths.workspace, "mkdir locked; echo x >locked/x; chown nobody locked; chmod 000 locked");
+      sh(staged.sandbox.folder, "mkdir locked; echo x >locked/x; chown nobody locked; chmod 000 locked");
       const result = await capture(asNobody, staged.request);
       expect(result.warnings.join()).toContain("locked");
     },

@@ -74,7 +74,7 @@ describe("a capture from a sandbox without git brings back", () => {
     test(title, async () => {
       const { staged, request } = stage();
       staged.inside(inside);
-      const { workspace } = staged.sandbox.paths;
+      const workspace = staged.sandbox.folder;
       const before = fingerprint(workspace);
       const result = await capture(staged.sandbox, request);
       expect(fingerprint(workspace)).toBe(before);

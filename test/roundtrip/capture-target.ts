@@ -6,8 +6,8 @@ import { landInPlace } from "../../workspace/in-place.ts";
 import { listRecords } from "../../workspace/in-place-record.ts";
 import { undoInPlace, undoInterrupted } from "../../workspace/in-place-undo.ts";
 import { land } from "../../workspace/land.ts";
+import { testSandbox } from "../support/roundtrip-on.ts";
 import { PLAIN_ENV } from "../workspace/hand-stage.ts";
-import { localSandbox } from "../workspace/local-sandbox.ts";
 
 const [, , what, file] = process.argv;
 const { root, user, request } = JSON.parse(readFileSync(file ?? "", "utf8")) as {
@@ -27,5 +27,5 @@ switch (what) {
     for (const kept of listRecords(request.sessionDir).reverse()) await undoInPlace(kept);
     break;
   default:
-    await capture(localSandbox(join(root, "box"), PLAIN_ENV), { ...request, now: new Date() });
+    await capture(testSandbox(join(root, "box"), PLAIN_ENV), { ...request, now: new Date() });
 }

@@ -1,18 +1,18 @@
 /**
  * Stages a clean repository by hand, with git alone, so that capture and landing are tested without the rest of the way there.
  */
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CaptureRequest } from "../../workspace/capture.ts";
 import { bundleHead } from "../../workspace/capture-bundle.ts";
 import type { StagedBase } from "../../workspace/snapshot-types.ts";
-import { type LocalSandbox, localSandbox } from "./local-sandbox.ts";
+import { type TestSandbox, testSandbox } from "../support/roundtrip-on.ts";
 
 export interface Staged {
   readonly root: string;
   /** The user's repository. */
   readonly user: string;
-  readonly sandbox: LocalSandbox;
+  readonly sandbox: TestSandbox;
   readonly base: StagedBase;
   readonly request: CaptureRequest;
   /** Runs a script in the workspace, as an agent would; its stdout. */
@@ -36,7 +36,10 @@ export const PLAIN_ENV: Readonly<Record<string, string>> = {
 
 /** Runs a script and gives its stdout; a failure fails the test with what it said. */
 export function sh(cwd: string, script: string, env: Readonly<Record<string, string>> = PLAIN_ENV): string {
-  const ran = Bun.spawnSync(["sh", "-ec", script], { cwd, env, stdin: "ignore" });
+  return said(Bun.spawnSync(["sh", "-ec", script], { cwd, env, stdin: "ignore" }), cwd, script);
+}
+
+function said(ran: { exitCode: number; stdout: Buffer; stderr: Buffer }, cwd: string, script: string): string {
   if (ran.exitCode !== 0) throw new Error(`exit ${ran.exitCode} in ${cwd}\n${script}\n${ran.stdout}${ran.stderr}`);
   return ran.stdout.toString().trim();
 }
@@ -61,20 +64,29 @@ export function handStage(
     bundleHead({ objectFormat: format, needs: [], refs: [{ id: commit, name: "refs/glue/base" }] }),
   );
   sh(user, `echo ${commit} | GIT_SHALLOW_FILE=../shallow git pack-objects --revs --stdout -q >>../session/base.bundle`);
-  const sandbox = localSandbox(join(root, "box"), { ...PLAIN_ENV, ...options.env });
+  const sandbox = testSandbox(join(root, "box"), { ...PLAIN_ENV, ...options.env });
+  const inside = (script: string) =>
+    said(sandbox.spawn(script, { ...PLAIN_ENV, ...options.env }), sandbox.paths.workspace, script);
+  const { here, there } = sandbox.shared;
+  for (const [from, to] of [
+    [join(sessionDir, "base.bundle"), "hand.bundle"],
+    [join(root, "shallow"), "hand.shallow"],
+  ] as const) {
+    copyFileSync(from, join(here, to));
+    chmodSync(join(here, to), 0o644);
+  }
   const gitDir = join(sandbox.paths.private, "git");
-  const pack = `sed '1,/^$/d' '${sessionDir}/base.bundle'`;
-  sh(
-    sandbox.paths.workspace,
+  const pack = `sed '1,/^$/d' '${there}/hand.bundle'`;
+  inside(
     `git init -q --bare --object-format=${format} '${gitDir}'
      ${pack} | git --git-dir='${gitDir}' index-pack --stdin >/dev/null
-     cp '${root}/shallow' '${gitDir}/shallow'
+     cp '${there}/hand.shallow' '${gitDir}/shallow'
      mkdir -p '${gitDir}/info'
      echo '* -text -filter -ident -eol -working-tree-encoding' >'${gitDir}/info/attributes'
      git --git-dir='${gitDir}' update-ref refs/glue/base ${commit}
      git init -q -b main --object-format=${format} .
      ${pack} | git index-pack --stdin >/dev/null
-     cp '${root}/shallow' .git/shallow
+     cp '${there}/hand.shallow' .git/shallow
      cp '${gitDir}/info/attributes' .git/info/attributes
      git reset -q --hard ${commit}
      cp -p .git/index '${gitDir}/index'`,
@@ -117,7 +129,7 @@ export function handStage(
     sandbox,
     base,
     request,
-    inside: (script) => sh(sandbox.paths.workspace, script, { ...PLAIN_ENV, ...options.env }),
+    inside,
     here: (script) => sh(user, script),
   };
 }

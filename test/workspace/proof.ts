@@ -49,7 +49,7 @@ export function refsInside(staged: Staged): string {
 
 /** Captures, and proves that nothing inside changed, that the tree is the one on disk (where no rule is in the way), that ids are kept. */
 export async function captureProven(staged: Staged, tree?: string): Promise<CaptureResult> {
-  const workspace = staged.sandbox.paths.workspace;
+  const workspace = staged.sandbox.folder;
   const before = fingerprint(workspace);
   const user = repositoryPrint(staged.user);
   const result = await capture(staged.sandbox, staged.request);

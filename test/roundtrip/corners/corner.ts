@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Home, openHome } from "../../../session/home.ts";
 import { glue } from "../../support/glue.ts";
 import { type Need, testNeeding } from "../../support/needs.ts";
+import { whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 
@@ -39,7 +40,7 @@ interface Special {
 export function place(make: string, options: Special = {}): Place {
   const root = tempDir();
   const user = options.user ?? join(root, "user");
-  const env = { ...PLAIN_ENV, HOME: join(root, "nobody"), GIT_ALLOW_PROTOCOL: "file", ...options.env };
+  const env = { ...PLAIN_ENV, HOME: join(root, "nobody"), GIT_ALLOW_PROTOCOL: "file", ...whereEnv(), ...options.env };
   for (const folder of [user, env.HOME]) mkdirSync(folder, { recursive: true });
   const here = (script: string) => sh(user, script, env);
   here(`git init -q -b main ${options.init ?? ""} .\n${make}`);
@@ -49,7 +50,7 @@ export function place(make: string, options: Special = {}): Place {
 
 /** A session that does `work` on a copy; its id, and what glue said. */
 export async function session(of: Place, work: string): Promise<{ id: string; said: string }> {
-  const ran = await of.glue("run", "--copy", "-r", "host", "--", "sh", "-ec", work);
+  const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "sh", "-ec", work);
   if (ran.code !== 0) throw new Error(`exit ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
   return { id: sh(of.home.sessions, "ls -t | head -n 1"), said: ran.stderr };
 }

@@ -1,0 +1,150 @@
+/**
+ * Where the round trip of a tree is tested: in a folder of this machine, or, with `GLUE_TEST_ROUNDTRIP_ON=sprites`, in sprites of the double. The
+ * tests are the same; what they look at from outside is the sprite's own file system.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CommandExecutor, RuntimeSession, SandboxHandle, Workspace } from "../../runtimes/contract.ts";
+import { createRuntime } from "../../runtimes/sprites/index.ts";
+import { defaultOptions } from "../../spec/defaults.ts";
+import { type LocalSandbox, localSandbox } from "../workspace/local-sandbox.ts";
+import { tempDir } from "./temp-dir.ts";
+
+/** A sandbox, and how a test reaches into it without the ports. */
+export interface TestSandbox extends LocalSandbox {
+  /** The workspace as a folder of this machine. */
+  readonly folder: string;
+  /** A folder that both sides can read, as each of them names it. */
+  readonly shared: { readonly here: string; readonly there: string };
+  /** Runs a script in the workspace, as an agent would. */
+  spawn(script: string, env: Readonly<Record<string, string>>): { exitCode: number; stdout: Buffer; stderr: Buffer };
+}
+
+export const onSprites = process.env.GLUE_TEST_ROUNDTRIP_ON === "sprites";
+
+/** For a glue that is run: the words that choose the runtime, and what it needs in its environment. */
+export function whereFlags(): readonly string[] {
+  return ["-r", onSprites ? "sprites" : "host"];
+}
+export function whereEnv(): Readonly<Record<string, string>> {
+  if (!onSprites) return {};
+  const { cli, env } = service();
+  return { ...env, SPRITES_CLI: cli };
+}
+
+/** The sandbox of this root; the same one where it was made before, in another process too. */
+export function testSandbox(root: string, env: Readonly<Record<string, string>>): TestSandbox {
+  if (onSprites) return spriteSandbox(root, env);
+  const local = localSandbox(root, env);
+  const { workspace } = local.paths;
+  return {
+    ...local,
+    folder: workspace,
+    shared: { here: root, there: root },
+    spawn: (script, more) =>
+      Bun.spawnSync(["sh", "-ec", script], { cwd: workspace, env: { ...more }, stdin: "ignore" }),
+  };
+}
+
+interface Service {
+  readonly cli: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+let started: Service | undefined;
+
+/** Started once a process; handed on to processes that tests start. */
+function service(): Service {
+  const given = process.env.GLUE_TEST_SPRITES;
+  if (given !== undefined) started ??= JSON.parse(given) as Service;
+  if (started !== undefined) return started;
+  const file = join(tempDir(), "double.json");
+  // Its stdin ends with this process.
+  Bun.spawn([process.execPath, join(import.meta.dir, "../doubles/sprite/serve.ts"), file], {
+    stdio: ["pipe", "ignore", "inherit"],
+  }).unref();
+  while (!existsSync(file)) Bun.sleepSync(10);
+  started = JSON.parse(readFileSync(file, "utf8")) as Service;
+  process.env.GLUE_TEST_SPRITES = JSON.stringify(started);
+  return started;
+}
+
+function spriteSandbox(root: string, env: Readonly<Record<string, string>>): TestSandbox {
+  const { cli, env: found } = service();
+  const options = { ...defaultOptions(), runtime: "sprites" as const, "sprites.sprite_cli": cli };
+  const runtime = createRuntime({ PATH: process.env.PATH, ...found });
+  const record = `${root}.sprite.json`;
+  if (!existsSync(record)) openInAnother(record);
+  const handle = JSON.parse(readFileSync(record, "utf8")) as SandboxHandle;
+  let session: Promise<RuntimeSession> | undefined;
+  const attached = () => {
+    session ??= runtime.attach(handle, options);
+    return session;
+  };
+  const executor: CommandExecutor = {
+    run: async (command, more = {}) =>
+      await (await attached()).executor.run(command, { ...more, env: { ...env, ...more.env } }),
+  };
+  const top = `${found.FAKE_SPRITE_STATE}/${handle.name}/root`;
+  const paths = { workspace: "/workspace", private: handle.data.private ?? "", tmp: "/tmp" };
+  return {
+    executor,
+    workspace: late(attached),
+    paths,
+    folder: `${top}/workspace`,
+    shared: { here: `${top}/home/sprite`, there: "/home/sprite" },
+    spawn(script, more) {
+      const words = Object.entries(more).map(([name, value]) => `${name}=${value}`);
+      const inside = ["env", "-i", "-C", "/workspace", ...words, "sh", "-ec", script];
+      return Bun.spawnSync([cli, "-s", handle.name, "exec", "--", ...inside], {
+        env: { PATH: process.env.PATH ?? "", ...found },
+        stdin: "ignore",
+      });
+    },
+  };
+}
+
+/** Opening waits for much, and this process must wait for it. */
+function openInAnother(record: string): void {
+  const opened = Bun.spawnSync([process.execPath, import.meta.path, record], {
+    env: { ...process.env },
+    stdin: "ignore",
+    stderr: "inherit",
+  });
+  if (opened.exitCode !== 0) throw new Error("a sprite could not be opened");
+}
+
+/** The files of a session that is attached to with the first call. */
+function late(attached: () => Promise<RuntimeSession>): Workspace {
+  const files = async () => (await attached()).workspace;
+  return {
+    pieceBytes: 1_000_000,
+    read: async (...words) => await (await files()).read(...words),
+    write: async (...words) => await (await files()).write(...words),
+    download: async (...words) => await (await files()).download(...words),
+    upload: async (...words) => await (await files()).upload(...words),
+    list: async (...words) => await (await files()).list(...words),
+    stat: async (...words) => await (await files()).stat(...words),
+    makeDirectory: async (...words) => await (await files()).makeDirectory(...words),
+    remove: async (...words) => await (await files()).remove(...words),
+    move: async (...words) => await (await files()).move(...words),
+  };
+}
+
+if (import.meta.main) {
+  const { cli, env } = service();
+  const sessionDir = tempDir();
+  const session = await createRuntime({ PATH: process.env.PATH, ...env }).open(
+    { ...defaultOptions(), runtime: "sprites", "sprites.sprite_cli": cli },
+    {
+      sessionId: `trip-${crypto.randomUUID().slice(0, 12)}`,
+      owner: { kind: "process", host: "here", boot: "now", pid: process.ppid, pidStart: "1" },
+      tree: { top: sessionDir, subfolder: "", outsideGitDirs: [] },
+      mode: "copy",
+      sessionDir,
+      progress: () => undefined,
+    },
+  );
+  writeFileSync(process.argv[2] ?? "", JSON.stringify(session.handle));
+  process.exit(0);
+}
