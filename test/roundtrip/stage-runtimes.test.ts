@@ -4,11 +4,14 @@ import { join } from "node:path";
 import type { Options, RuntimeSession } from "../../runtimes/contract.ts";
 import { createRuntime as createDocker } from "../../runtimes/docker/index.ts";
 import { createRuntime as createHost } from "../../runtimes/host/index.ts";
+import { createRuntime as createSprites } from "../../runtimes/sprites/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
 import { prepareSnapshot } from "../../workspace/snapshot-prepare.ts";
 import { type Staged, type StageOptions, stageTree } from "../../workspace/stage.ts";
 import { contextWith } from "../docker/support.ts";
-import { IMAGES, testNeeding } from "../support/needs.ts";
+import { startDouble } from "../doubles/sprite/server.ts";
+import { doubleProblem as noSprites } from "../sprites/double.ts";
+import { IMAGES, testNeeding, testUnless } from "../support/needs.ts";
 import { type Case, makeCase } from "../workspace/snapshot-case.ts";
 import { expected, filesOf, RICH } from "./stage-case.ts";
 
@@ -34,12 +37,19 @@ async function onRuntime(
     hostEnv: more.hostEnv ?? of.env,
   });
   const all = { ...defaultOptions(), ...options };
-  const session = await (all.runtime === "host" ? createHost() : createDocker()).open(all, context);
+  const double = all.runtime === "sprites" ? startDouble() : undefined;
+  const found = { PATH: process.env.PATH, ...double?.env };
+  const runtime = double !== undefined ? createSprites(found) : all.runtime === "host" ? createHost() : createDocker();
+  const session = await runtime.open(
+    double === undefined ? all : { ...all, "sprites.sprite_cli": double.cli },
+    context,
+  );
   try {
     const staged = await stageTree(session, prepared, more);
     await use({ staged, inside: (script) => run(session, script), files: () => filesIn(of, session) });
   } finally {
     await session.close();
+    await double?.stop();
   }
 }
 
@@ -108,6 +118,28 @@ describe("a tree with a bit of everything arrives byte for byte", () => {
             expect(await inside("ls -A /tmp")).toBe("");
           },
         );
+      },
+      60_000,
+    );
+  }
+
+  const IN_SPRITES: readonly { title: string; more: StageOptions; strategy: string }[] = [
+    { title: "whole", more: { bundleCapBytes: 3_000_000 }, strategy: "bundle" },
+    { title: "in pieces", more: { bundleCapBytes: 100_000 }, strategy: "chunked" },
+    { title: "as an archive", more: { only: ["archive"] }, strategy: "archive" },
+  ];
+  for (const { title, more, strategy } of IN_SPRITES) {
+    testUnless(
+      noSprites,
+      `in a sprite of the double, ${title}`,
+      async () => {
+        const of = makeCase(RICH);
+        await onRuntime(of, { runtime: "sprites" }, more, async ({ staged, inside, files }) => {
+          expect(staged.report.strategy).toBe(strategy as never);
+          if (strategy !== "archive") expect(await inside(GIT)).toBe("uncommitted work");
+          expect(await files()).toEqual(expected(of));
+          expect(await inside("ls -A /tmp")).toBe("");
+        });
       },
       60_000,
     );
