@@ -1,6 +1,8 @@
 /** Sessions on sprites from the command line. */
 import { afterAll, beforeAll, expect } from "bun:test";
 import { join } from "node:path";
+import { serveGit } from "../roundtrip/git-server.ts";
+import { tempDir } from "../support/temp-dir.ts";
 import { doubleProblem, slowWithDouble, testWithDouble } from "./double.ts";
 import { newestSession, type Setting, setUp } from "./glue.ts";
 
@@ -53,6 +55,48 @@ testWithDouble(
     }
   },
   300_000,
+);
+
+testWithDouble(
+  "a tree over the cap is cloned from its remote in the sprite; what the remote lacks is sent",
+  async () => {
+    const { glue, git, repo } = setting;
+    const served = tempDir();
+    git("clone", "-q", "--bare", ".", join(served, "served.git"));
+    const server = serveGit(served);
+    try {
+      // The server is in this process, so what is run synchronously must not ask it.
+      git("remote", "add", "origin", join(served, "served.git"));
+      git("fetch", "-q", "origin");
+      git("remote", "set-url", "origin", `${server.url}/served.git`);
+      const ran = await glue([
+        "run",
+        "-r",
+        "sprites",
+        "--set",
+        "sprites.bundle_cap_mb=0",
+        "-c",
+        "cat b.txt; echo 3 >c.txt",
+      ]);
+      expect([ran.code, ran.stdout]).toEqual([0, "two\n"]);
+      expect(ran.stderr).toContain("clone");
+      expect(ran.stderr).toContain("1 commit, 1 file changed");
+      expect(server.requests.some((request) => request.includes("git-upload-pack"))).toBe(true);
+      // Where nobody may read it, every byte goes up from here.
+      server.answer = "askForCredentials";
+      const refused = await glue(["run", "-r", "sprites", "--set", "sprites.bundle_cap_mb=0", "--", "cat", "b.txt"]);
+      expect([refused.code, refused.stdout, refused.stderr]).toEqual([
+        0,
+        "two\n",
+        expect.stringContaining("in pieces"),
+      ]);
+      expect(await Bun.file(join(repo, "b.txt")).text()).toBe("two\n");
+    } finally {
+      server.stop();
+      git("remote", "remove", "origin");
+    }
+  },
+  60_000,
 );
 
 slowWithDouble(
