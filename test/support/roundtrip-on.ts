@@ -60,7 +60,7 @@ function service(): Service {
   if (started !== undefined) return started;
   const file = join(tempDir(), "double.json");
   // Its stdin ends with this process.
-  Bun.spawn([process.execPath, join(import.meta.dir, "../doubles/sprite/serve.ts"), file], {
+  Bun.spawn([process.execPath, join(import.meta.dir, "../doubles/sprite/service/main.ts"), file], {
     stdio: ["pipe", "ignore", "inherit"],
   }).unref();
   while (!existsSync(file)) Bun.sleepSync(10);

@@ -3,7 +3,7 @@
  * the first argument, and runs until its stdin ends.
  */
 import { renameSync, writeFileSync } from "node:fs";
-import { startDouble } from "./server.ts";
+import { startDouble } from "../server.ts";
 
 const [, , file = ""] = process.argv;
 const double = startDouble();
