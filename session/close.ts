@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
+import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { type CaptureOccasion, type CaptureReport, capture, captureGapLine, checkpointLine } from "./capture-hook.ts";
+import { isListed } from "./finish-gone.ts";
 import type { LiveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta, type SessionState } from "./meta.ts";
@@ -80,7 +82,7 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
     const saved = checkpointLine(session.meta);
     if (saved !== undefined) session.voice.warn(saved);
   }
-  if (report.mayRelease) {
+  if (report.mayRelease && !(await mayHoldMore(session, report))) {
     enter(session, "captured", { capture: recordOf(report) });
     return undefined;
   }
@@ -89,6 +91,18 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
   return new GlueError("captureFailed", `The change of session ${session.id} could not be captured: ${note}.`, {
     hint: `Its sandbox is kept. Run glue session close ${session.id} again; glue session rm --force ${session.id} gives the change up.`,
   });
+}
+
+/** Whether a sandbox that could not be entered is still there: a container that has stopped keeps its files. */
+async function mayHoldMore({ meta, options }: LiveSession, report: CaptureReport): Promise<boolean> {
+  if (report.status !== "unavailable" || report.reason !== "executorDead") return false;
+  try {
+    return await isListed(await loadRuntime(meta.runtime), options, meta);
+  } catch (error) {
+    // Not known is not gone.
+    if (isGlueError(error)) return true;
+    throw error;
+  }
 }
 
 /** Jobs first, so that how each ended is on record; then what is left. What they wrote is part of the session and has to be safe. */

@@ -89,7 +89,8 @@ export function isUnopened({ state }: SessionMeta): boolean {
   return state === "intended" || state === "created";
 }
 
-async function isListed(runtime: Runtime, options: Options, { handle }: SessionMeta): Promise<boolean> {
+/** Whether the runtime still has the sandbox, in whatever state: then a change may be in it. */
+export async function isListed(runtime: Runtime, options: Options, { handle }: SessionMeta): Promise<boolean> {
   const sandboxes = await runtime.listOwned(options);
   return sandboxes.some((listed) => listed.handle.id === handle.id || listed.handle.name === handle.name);
 }

@@ -1,11 +1,10 @@
-import { killAllArgv } from "../common/launch.ts";
 import { GlueError, type Options, type RuntimeSession, type SandboxDeath, type SandboxHandle } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { containerFailure } from "./container-errors.ts";
 import { PRIVATE, WORKSPACE } from "./create.ts";
 import { DockerExecutor } from "./executor.ts";
-import { runLauncher } from "./launcher.ts";
-import { LAUNCHER_FILE, type Place, placeFrom } from "./place.ts";
+import { endAll } from "./launcher.ts";
+import { type Place, placeFrom } from "./place.ts";
 import { DeathWatch } from "./watch.ts";
 import { DockerWorkspace } from "./workspace.ts";
 
@@ -46,16 +45,8 @@ export class DockerSession implements RuntimeSession {
 
   /** As root, since a command may have become another user. What no signal ends, a restart of the container does. */
   async killAll(): Promise<void> {
-    const { container, sh, main } = this.#place;
-    const graceMs = this.#graceMs;
-    // PID 1 is never hit by a signal to all; where it is an init, the process that keeps the container up is another.
-    const spare = main === 1 ? [] : [main];
-    const killed = runLauncher(
-      this.#api,
-      this.#place,
-      killAllArgv({ graceMs, spare }, { file: LAUNCHER_FILE, sh }),
-      graceMs,
-    );
+    const { container } = this.#place;
+    const killed = endAll(this.#api, this.#place, this.#graceMs);
     const done = await killed.catch((error: unknown) => {
       if (error instanceof GlueError && error.code === "sandboxGone") throw error;
       return undefined;

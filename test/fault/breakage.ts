@@ -1,5 +1,5 @@
 /** One session that works on a copy, and one thing that breaks in it at a random moment: what of its work is left? */
-import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Home, openHome } from "../../session/home.ts";
 import { liveLease } from "../../session/keeper-lease.ts";
@@ -61,7 +61,7 @@ export const CHECKPOINT_MS = 1_000;
 export const ONE_CHECKPOINT_MS = 4_000;
 
 /** Writes down the time, again and again, in a file whose every version belongs to one moment. */
-const WORK = "while :; do date +%s%3N >now.new && mv now.new now; sleep 0.05; done";
+const WORK = "echo begun; while :; do date +%s%3N >now.new && mv now.new now; sleep 0.05; done";
 
 export async function breakOne(rung: Rung, seed: number): Promise<Outcome> {
   const random = randomFrom(seed);
@@ -89,6 +89,7 @@ export async function breakOne(rung: Rung, seed: number): Promise<Outcome> {
     check("it starts", started.code === 0 && started.stderr === "", started);
     await until("the keeper lives", () => keeperOf(home, id) !== undefined);
     const child = startGlue(home, ["exec", "-s", id, "-c", WORK], { cwd, env: ENV[rung] });
+    await child.stdout.getReader().read();
     const beganAt = Date.now();
     await Bun.sleep(300 + random() * 5_000);
     const breaking = await breakIt({ rung, kind, home, cwd, id, child, random });
@@ -180,8 +181,9 @@ async function breakIt({ rung, kind, home, cwd, id, child, random }: Breaking): 
     }
     case "sandbox":
       killKeeper();
+      // At once, while the work goes on in what is no longer there.
       for (const name of ["workspace", "private"])
-        rmSync(join(home.sessions, id, name), { recursive: true, force: true });
+        renameSync(join(home.sessions, id, name), join(home.root, `gone-${name}`));
       break;
     case "container killed":
       docker("kill", `glue-${id}`);

@@ -37,6 +37,7 @@ export type Need =
   | "qemu-arm64"
   | "python3"
   | "sudo"
+  | "strace"
   | "built-binary"
   | "linux";
 
@@ -99,6 +100,7 @@ function find(need: Need): string | undefined {
     case "ssh-keygen":
     case "python3":
     case "sudo":
+    case "strace":
       return program(need);
     case "qemu-arm64":
       return program("qemu-aarch64-static") === undefined ? undefined : program("qemu-aarch64");
