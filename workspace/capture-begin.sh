@@ -1,5 +1,5 @@
 # Captures a workspace from inside the sandbox with the git that is there; capture-script.ts says what it gets and what it prints.
-# This part makes ready; capture-nested.sh and capture.sh follow in the same shell.
+# This part makes ready; capture-nested.sh, capture-seed.sh and capture.sh follow in the same shell.
 # POSIX sh with git, sed, awk, tr and the small tools. Nothing of the workspace is written: not its files, not its .git.
 #
 #   GLUE_GIT     glue's own git directory, holding the base        GLUE_BASE    the commit that the session started from
@@ -46,11 +46,11 @@ both() { GIT_ALTERNATE_OBJECT_DIRECTORIES=$borrowed own "$@"; }
 view() {
   GIT_ALTERNATE_OBJECT_DIRECTORIES=$own_objects git --git-dir="$GLUE_GIT/view" -c core.hooksPath=/dev/null -c core.fsmonitor=false "$@"
 }
-# An object folder as git reads it from the environment, where a colon separates and a quote protects.
-quoted() {
+# Sets $quoted to an object folder as git reads it from the environment, where a colon separates and a quote protects.
+quote() {
   case $1 in
-    *[\\\"]*) printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')" ;;
-    *) printf '"%s"' "$1" ;;
+    *[\\\"]*) quoted=\"$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')\" ;;
+    *) quoted=\"$1\" ;;
   esac
 }
 # A NUL-separated list as lines, newlines in names as \001, and back.

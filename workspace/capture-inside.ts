@@ -2,6 +2,7 @@
  * Capture where this machine has no git: the sandbox's git makes the mbox too, and the pack is kept as it comes, proven by the checksum
  * that git puts behind every pack.
  */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
 import type { CaptureFacts, CaptureRequest, CaptureResult, CaptureSource } from "./capture.ts";
@@ -9,6 +10,7 @@ import { bundleHead } from "./capture-bundle.ts";
 import { askSandbox, type SandboxState } from "./capture-script.ts";
 import { borderRefs, CAPTURE_FILES } from "./capture-store.ts";
 import { type Pending, prepareFile, settleFiles } from "./durable-file.ts";
+import { fetchPack, INCOMING } from "./fetch-pack.ts";
 import { REFS } from "./layout.ts";
 import { FORMAT, MBOX_CAP_BYTES } from "./mbox.ts";
 import type { BaseCommit } from "./snapshot-types.ts";
@@ -29,18 +31,27 @@ export async function captureInside(
   const refs = [{ id: state.head, name: REFS.captured }, ...borders, ...state.refs];
   const head = bundleHead({ objectFormat: base.objectFormat, needs: [base.commit], refs });
   const path = join(request.sessionDir, CAPTURE_FILES.bundle);
-  const bundle = await prepareFile(path, [head, checked(await packOf(source, state), state, base)]);
+  const bundle = await prepareFile(path, [head, checked(await packOf(source, request, state, base), state, base)]);
   const described = await describeInside(source, request, state, base);
   const files = [bundle, ...described.files];
   const names = Object.values(CAPTURE_FILES).filter((name) => !files.some((file) => file.path.endsWith(`/${name}`)));
   await settleFiles(request.sessionDir, files, names);
+  if (typeof state.pack === "string") {
+    await source.workspace.remove(state.pack);
+    rmSync(join(request.gitDir, INCOMING), { recursive: true, force: true });
+  }
   return { status: "captured", head: state.head, refs: state.refs, facts: described.facts, ...common };
 }
 
-async function packOf(source: CaptureSource, { pack }: SandboxState): Promise<AsyncIterable<Uint8Array>> {
-  return typeof pack === "string"
-    ? await source.workspace.download(pack)
-    : new Blob([pack ?? new Uint8Array(0)]).stream();
+async function packOf(
+  source: CaptureSource,
+  request: CaptureRequest,
+  { pack, packSize }: SandboxState,
+  { objectFormat }: BaseCommit,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (typeof pack !== "string") return new Blob([pack ?? new Uint8Array(0)]).stream();
+  const folder = join(request.gitDir, INCOMING);
+  return Bun.file(await fetchPack(source.workspace, { path: pack, size: packSize, folder, objectFormat })).stream();
 }
 
 /** Passes a pack on and fails at its end where its size or the checksum in its last bytes is not right. */

@@ -39,7 +39,8 @@ nested_history() {
       continue
     fi
     awk -v number="$number" '{ printf "%s refs/glue/nested/%d/%s\n", $1, number, $2 }' "$tmp/list" >>"$refs"
-    borrowed=${borrowed:+$borrowed:}$(quoted "$path/objects")
+    quote "$path/objects"
+    borrowed=${borrowed:+$borrowed:}$quoted
     [ -s "$path/shallow" ] && cat "$path/shallow" >>"$tmp/borders"
   done <"$GLUE_GIT/glue-nested"
 }

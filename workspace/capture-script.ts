@@ -1,15 +1,16 @@
-/** One run of `capture.sh` and its two companions in a sandbox: what it is asked, and what it answers. */
+/** One run of `capture.sh` and what comes before it in a sandbox: what it is asked, and what it answers. */
 import type { CommandExecutor } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { concat, splitLine } from "./bytes.ts";
 import mainPart from "./capture.sh" with { type: "text" };
 import beginPart from "./capture-begin.sh" with { type: "text" };
 import nestedPart from "./capture-nested.sh" with { type: "text" };
+import seedPart from "./capture-seed.sh" with { type: "text" };
 import { GLUE_IDENTITY, pathBytes, pathText, UNCOMMITTED_WORK } from "./layout.ts";
 import type { StagedBase } from "./snapshot-types.ts";
 import { embeddedPaths } from "./units.ts";
 
-const script = [beginPart, nestedPart, mainPart].join("\n");
+const script = [beginPart, nestedPart, seedPart, mainPart].join("\n");
 
 /** A ref of the workspace by its full name, with the object it names. */
 export interface CapturedRef {
@@ -157,10 +158,12 @@ function readState(lines: readonly string[], rest: Uint8Array, packFile: string)
   const values = new Map<string, string[]>();
   for (const line of lines) {
     const space = line.indexOf(" ");
-    const key = line.slice(0, space);
+    // The refs are written as git lists them.
+    const key = /^[0-9a-f]{40,} /.test(line) ? "ref" : line.slice(0, space);
     const list = values.get(key);
-    if (list === undefined) values.set(key, [line.slice(space + 1)]);
-    else list.push(line.slice(space + 1));
+    const value = key === "ref" ? line : line.slice(space + 1);
+    if (list === undefined) values.set(key, [value]);
+    else list.push(value);
   }
   const one = (key: string): string => {
     const value = values.get(key)?.[0];

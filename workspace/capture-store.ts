@@ -109,6 +109,26 @@ export async function addPack(options: GitOptions, pack: Uint8Array | Blob | Byt
   await git(["index-pack", "--stdin", "--fix-thin"], { ...options, stdin: pack });
 }
 
+/** Packs up to this size are unpacked: that is faster, and git proves links as it goes. In bytes; the objects can be much larger. */
+const UNPACK_BYTES = 256_000;
+
+/**
+ * As `addPack`, and answers whether git has proven that everything an object of the pack points to is here. Where it has not, that
+ * is no more than an open question: git refuses here also what it only frowns at elsewhere.
+ */
+export async function addLinkedPack(options: GitOptions, pack: Uint8Array | Blob): Promise<boolean> {
+  if (pack instanceof Uint8Array && pack.length <= UNPACK_BYTES) {
+    try {
+      await git(["unpack-objects", "--strict", "-q"], { ...options, stdin: pack });
+      return true;
+    } catch (error) {
+      if (!isGlueError(error, "gitFailed")) throw error;
+    }
+  }
+  await addPack(options, pack);
+  return false;
+}
+
 /** Whether everything that `tips` reach, down to what `known` reach, is here. */
 export async function isWhole(
   options: GitOptions,
@@ -123,6 +143,13 @@ export async function isWhole(
     if (isGlueError(error, "gitFailed")) return false;
     throw error;
   }
+}
+
+/** The ids that these names stand for, in the order asked for; undefined where there is no such object. */
+export async function idsOf(options: GitOptions, names: readonly string[]): Promise<(string | undefined)[]> {
+  const stdin = names.map((name) => `${name}\n`).join("");
+  const text = await gitText(["cat-file", "--batch-check=%(objectname)"], { ...options, stdin });
+  return text.split("\n").map((line) => (line.endsWith(" missing") ? undefined : line));
 }
 
 /** The tree of a commit. */

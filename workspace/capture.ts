@@ -1,5 +1,5 @@
 /** Brings what changed in a sandbox since the base back to the host, as files of the session. */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { CommandExecutor, Progress, Workspace } from "../runtimes/contract.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
@@ -10,17 +10,18 @@ import { captureInside } from "./capture-inside.ts";
 import { askSandbox, type CapturedRef, type SandboxState } from "./capture-script.ts";
 import {
   addBorders,
-  addPack,
+  addLinkedPack,
   borderRefs,
   CAPTURE_FILES,
   type ChangeStore,
   healChangeStore,
+  idsOf,
   isWhole,
   openChangeStore,
   type StorePlace,
-  treeOf,
 } from "./capture-store.ts";
 import { type Pending, prepareFile, settleFiles } from "./durable-file.ts";
+import { fetchPack, INCOMING } from "./fetch-pack.ts";
 import { git, gitStream, gitVersion } from "./git.ts";
 import { REFS } from "./layout.ts";
 import { type CommitLine, commitsSince, MBOX_CAP_BYTES, makeMbox } from "./mbox.ts";
@@ -129,16 +130,36 @@ async function attempt(source: CaptureSource, request: CaptureRequest, store: Ch
       ...common,
     };
   }
-  const pack = await fetchPack(source, state, request);
-  if (pack !== undefined) await addPack(store.options, pack);
+  const pack =
+    typeof state.pack === "string" ? Bun.file(await fetchLarge(source, state, state.pack, request)) : state.pack;
+  const linked = pack !== undefined && (await addLinkedPack(store.options, pack));
   addBorders(store, borders(store, state));
   const bundle = await makeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
-  const [described] = await Promise.all([describe(store, request, state), prove(store, state, have)]);
+  const [described] = await Promise.all([describe(store, request, state), prove(store, state, have, linked)]);
   const files = [bundle, ...described.files];
   const stale = Object.values(CAPTURE_FILES).filter((name) => !files.some(({ path }) => basename(path) === name));
   await settleFiles(request.sessionDir, files, stale);
-  if (typeof state.pack === "string") await source.workspace.remove(state.pack);
+  if (typeof state.pack === "string") {
+    await source.workspace.remove(state.pack);
+    rmSync(join(request.gitDir, INCOMING), { recursive: true, force: true });
+  }
   return { status: "captured", head: state.head, refs: state.refs, facts: described.facts, ...common };
+}
+
+async function fetchLarge(
+  { workspace }: CaptureSource,
+  state: SandboxState,
+  path: string,
+  request: CaptureRequest,
+): Promise<string> {
+  const { progress } = request;
+  return await fetchPack(workspace, {
+    path,
+    size: state.packSize,
+    folder: join(request.gitDir, INCOMING),
+    objectFormat: request.base.base?.objectFormat ?? "sha1",
+    ...(progress === undefined ? {} : { progress }),
+  });
 }
 
 function sameRefs(now: readonly CapturedRef[], before: readonly CapturedRef[] = []): boolean {
@@ -165,40 +186,32 @@ function borders(store: ChangeStore, state: SandboxState): string[] {
   return state.shallow.filter((id) => id !== store.base.commit);
 }
 
-/** The pack as bytes, or as a file here. */
-async function fetchPack(
-  source: CaptureSource,
-  state: SandboxState,
-  request: CaptureRequest,
-): Promise<Uint8Array | Blob | undefined> {
-  if (typeof state.pack !== "string") return state.pack;
-  const path = join(request.gitDir, "incoming.pack");
-  let done = 0;
-  async function* counted(bytes: AsyncIterable<Uint8Array>) {
-    for await (const chunk of bytes) {
-      done += chunk.length;
-      request.progress?.({ what: "bringing the change back", done, total: state.packSize, unit: "bytes" });
-      yield chunk;
-    }
-  }
-  const { fresh, size } = await prepareFile(path, [counted(await source.workspace.download(state.pack))]);
-  if (size === state.packSize) return Bun.file(fresh);
-  throw new GlueError("transferFailed", `${size} of ${state.packSize} bytes of the change arrived.`, {
-    retryable: true,
-  });
-}
-
-/** Proves that what came over makes the state whole: every object is there, and the tree is the sandbox's. */
-async function prove(store: ChangeStore, state: SandboxState, have: readonly string[]): Promise<void> {
+/**
+ * Proves that what came over makes the state whole: every object is there, and the tree is the sandbox's. `linked` says that every
+ * object that came points to nothing that is missing; then it is enough that the tips are there.
+ */
+async function prove(store: ChangeStore, state: SandboxState, have: readonly string[], linked: boolean): Promise<void> {
   const tips = [state.head, ...state.refs.map((ref) => ref.id)];
-  const [whole, tree] = await Promise.all([
-    isWhole(store.options, tips, [store.base.commit, ...have]),
-    treeOf(store.options, state.head),
+  const single = singleCommit(store, state);
+  const [[tree, parent, ...found], whole] = await Promise.all([
+    idsOf(store.options, [`${state.head}^{tree}`, `${state.head}^1`, ...tips]),
+    linked || isWhole(store.options, tips, [store.base.commit, ...have]),
   ]);
-  if (!whole) throw new GlueError("gitFailed", "What came back from the sandbox is not whole: objects are missing.");
+  if (!whole || found.includes(undefined)) {
+    throw new GlueError("gitFailed", "What came back from the sandbox is not whole: objects are missing.");
+  }
+  if (single !== undefined && parent !== store.base.commit) {
+    throw new GlueError("gitFailed", `The commit ${state.head} does not stand on the base.`);
+  }
   if (tree !== state.tree) {
     throw new GlueError("gitFailed", `The tree that came back is ${tree}, but the sandbox's is ${state.tree}.`);
   }
+}
+
+/** The change where it is nothing but uncommitted work on the base; git need not be asked then. */
+function singleCommit(store: ChangeStore, state: SandboxState): CommitLine | undefined {
+  if (state.parent !== store.base.commit || state.head === state.parent) return undefined;
+  return { id: state.head, parents: [state.parent] };
 }
 
 /** `runtime.bundle`: everything since the base in one. The first pack is that by itself. */
@@ -230,13 +243,12 @@ async function describe(
   request: CaptureRequest,
   state: SandboxState,
 ): Promise<{ facts: CaptureFacts; files: Pending[] }> {
-  const [commits, net] = await Promise.all([
-    commitsSince(store, state.head),
-    diffTrees(store.options, store.base.tree, state.tree),
-  ]);
+  const net = diffTrees(store.options, store.base.tree, state.tree);
+  const single = singleCommit(store, state);
+  const [commits] = single === undefined ? await Promise.all([commitsSince(store, state.head), net]) : [[single]];
   const [mbox, changed] = await Promise.all([
     makeMbox(store, request.sessionDir, state.head, commits, net),
-    filesChanged(store, state.tree, net),
+    net.then((entries) => filesChanged(store, state.tree, entries)),
   ]);
   const facts: CaptureFacts = {
     runtime_id: request.runtimeId,

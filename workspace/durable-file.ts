@@ -79,7 +79,8 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-function ioError(cause: unknown, path: string): unknown {
+/** What to throw for a failed call of the system; anything else as it is. */
+export function ioError(cause: unknown, path: string): unknown {
   if (!(cause instanceof Error) || !("syscall" in cause)) return cause;
   return new GlueError("ioFailed", `${path} cannot be written: ${cause.message}.`, { cause });
 }

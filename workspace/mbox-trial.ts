@@ -3,12 +3,12 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGlueError } from "../spec/glue-error.ts";
 import type { ChangeStore } from "./capture-store.ts";
-import { readObjects } from "./cat-file.ts";
+import { type FoundObject, findObjects } from "./cat-file.ts";
 import { importPath } from "./fast-import.ts";
-import { type GitOptions, git, gitText } from "./git.ts";
+import { type GitOptions, git } from "./git.ts";
 import { GLUE_IDENTITY } from "./layout.ts";
 import { quotedFolder } from "./object-folder.ts";
-import { diffCommits, diffTrees, type RawEntry, type Side, sameness, sides } from "./raw-diff.ts";
+import { diffCommits, type RawEntry, type Side, sides } from "./raw-diff.ts";
 
 export interface Trial {
   /** Whether the tree came out the same. */
@@ -25,22 +25,41 @@ export interface Meant {
   readonly commits: readonly string[];
 }
 
-/** Applies the mbox with a plain `git am` and compares. Leaves nothing behind. */
-export async function tryMbox(store: ChangeStore, mbox: string, meant: Meant): Promise<Trial> {
+/** Applies a mbox with a plain `git am` and compares; once for each time it was made ready. Leaves nothing behind. */
+export interface ReadyTrial {
+  apply(mbox: string): Promise<Trial>;
+  /** Instead of applying. */
+  drop(): void;
+}
+
+const NO: Trial = { sameTree: false, exact: false };
+
+/** Makes ready while the mbox is still being written. */
+export async function prepareTrial(store: ChangeStore, meant: Meant): Promise<ReadyTrial> {
   const place = join(store.gitDir, `trial-${Bun.randomUUIDv7()}`);
+  const drop = () => rmSync(place, { recursive: true, force: true });
   try {
     const options = prepare(store, place);
-    const steps = await diffCommits(store.options, meant.commits);
-    const start = await makeStart(options, [...meant.net, ...steps.flat()]);
-    const applied = await git(["am", "--quiet", mbox], { ...options, okExit: [0, 1, 2, 128] });
-    if (applied.exitCode !== 0) return { sameTree: false, exact: false };
-    return await compare(options, start, meant, steps);
+    // A single commit stands on the base, so that what it changes is the whole difference.
+    const steps = meant.commits.length < 2 ? [meant.net] : await diffCommits(store.options, meant.commits);
+    await makeStart(options, meant.net, steps);
+    return { drop, apply: (mbox) => answer(drop, async () => await applyAndCompare(options, mbox, meant)) };
+  } catch (error) {
+    drop();
+    if (isGlueError(error, "gitFailed")) return { drop, apply: async () => NO };
+    throw error;
+  }
+}
+
+async function answer(drop: () => void, trial: () => Promise<Trial>): Promise<Trial> {
+  try {
+    return await trial();
   } catch (error) {
     // The trial answers a question; that it could not be made is the answer no, never a reason to lose the capture.
-    if (isGlueError(error, "gitFailed")) return { sameTree: false, exact: false };
+    if (isGlueError(error, "gitFailed")) return NO;
     throw error;
   } finally {
-    rmSync(place, { recursive: true, force: true });
+    drop();
   }
 }
 
@@ -57,7 +76,7 @@ function prepare(store: ChangeStore, place: string): GitOptions {
   );
   // Nothing is put on disk but what a patch touches.
   writeFileSync(join(gitDir, "info", "sparse-checkout"), "!/*\n");
-  writeFileSync(join(gitDir, "HEAD"), `ref: ${START}\n`);
+  writeFileSync(join(gitDir, "HEAD"), `ref: ${MADE}\n`);
   const { name, email } = GLUE_IDENTITY;
   return {
     gitDir,
@@ -67,13 +86,19 @@ function prepare(store: ChangeStore, place: string): GitOptions {
   };
 }
 
-const START = "refs/heads/start";
+/** The branch that `git am` works on, where it starts, and the trees that it is meant to make, a commit each. */
+const MADE = "refs/heads/made";
+const START = "refs/glue/start";
+const MEANT = "refs/glue/meant";
 
-/** A commit with the base's entries at the paths that any of the changes touches: to `git am` it is as good as all of the base. */
-async function makeStart(options: GitOptions, changes: readonly RawEntry[]): Promise<string> {
+/**
+ * A commit with the base's entries at the paths that any of the changes touches: to `git am` it is as good as all of the base. And
+ * on it what should come out, cut down to those paths in the same way.
+ */
+async function makeStart(options: GitOptions, net: readonly RawEntry[], steps: readonly (readonly RawEntry[])[]) {
   const first = new Map<string, { path: Uint8Array; side: Side }>();
   const seen = new Set<string>();
-  for (const change of changes) {
+  for (const change of [...net, ...steps.flat()]) {
     const key = Buffer.from(change.path).toString("latin1");
     // The first change of a path says what the base has there; the net one comes first of all.
     if (seen.has(key)) continue;
@@ -81,42 +106,66 @@ async function makeStart(options: GitOptions, changes: readonly RawEntry[]): Pro
     const { before } = sides(change);
     if (before !== undefined) first.set(key, { path: change.path, side: before });
   }
-  const entries = [...first.values()].map(({ path, side }) => `M ${side.mode} ${side.id} ${importPath(path)}\n`);
-  const { name, email } = GLUE_IDENTITY;
-  const stdin = Buffer.from(
-    `commit ${START}\ncommitter ${name} <${email}> 0 +0000\ndata 0\n${entries.join("")}\n`,
-    "latin1",
-  );
-  await git(["fast-import", "--quiet"], { ...options, stdin });
-  await git(["read-tree", START], options);
-  return await gitText(["rev-parse", START], options);
+  const start = [...first.values()].map(({ path, side }) => modify(path, side));
+  const stdin = [
+    importCommit(MADE, start),
+    `reset ${START}\nfrom ${MADE}\n\nreset ${MEANT}\nfrom ${MADE}\n\n`,
+    ...steps.map((step) => importCommit(MEANT, stepLines(step))),
+  ].join("");
+  await git(["fast-import", "--quiet"], { ...options, stdin: Buffer.from(stdin, "latin1") });
+  await git(["read-tree", MADE], options);
 }
 
-async function compare(
-  options: GitOptions,
-  start: string,
-  meant: Meant,
-  steps: readonly (readonly RawEntry[])[],
-): Promise<Trial> {
-  const made = (await gitText(["rev-list", "--reverse", `${start}..HEAD`], options))
-    .split("\n")
-    .filter((id) => id !== "");
-  const [net, own, texts] = await Promise.all([
-    diffTrees(options, start, "HEAD"),
-    diffCommits(options, made),
-    readObjects(options, [...made, ...meant.commits]),
+function importCommit(branch: string, lines: readonly string[]): string {
+  const { name, email } = GLUE_IDENTITY;
+  return `commit ${branch}\ncommitter ${name} <${email}> 0 +0000\ndata 0\n${lines.join("")}\n`;
+}
+
+/** What goes comes first: a folder may take the place of a file, or a file that of a folder. */
+function stepLines(step: readonly RawEntry[]): string[] {
+  const gone = step.filter((entry) => sides(entry).after === undefined).map(({ path }) => `D ${importPath(path)}\n`);
+  const there = step.flatMap((entry) => {
+    const { after } = sides(entry);
+    return after === undefined ? [] : [modify(entry.path, after)];
+  });
+  return [...gone, ...there];
+}
+
+function modify(path: Uint8Array, { mode, id }: Side): string {
+  return `M ${mode} ${id} ${importPath(path)}\n`;
+}
+
+async function applyAndCompare(options: GitOptions, mbox: string, meant: Meant): Promise<Trial> {
+  const applied = await git(["am", "--quiet", mbox], { ...options, okExit: [0, 1, 2, 128] });
+  if (applied.exitCode !== 0) return NO;
+  const count = meant.commits.length;
+  const each = meant.commits.flatMap((id, at) => [`${MADE}~${count - 1 - at}`, `${MEANT}~${count - 1 - at}`, id]);
+  const [made, wanted, start, bottom, ...texts] = await findObjects(options, [
+    MADE,
+    MEANT,
+    START,
+    `${MADE}~${count}`,
+    ...each,
   ]);
-  const sameTree = sameness(net) === sameness(meant.net);
+  const sameTree = made !== undefined && treeLine(made) === treeLine(wanted);
   const exact =
-    made.length === meant.commits.length &&
-    made.every((_, at) => essence(texts[at]) === essence(texts[made.length + at])) &&
-    steps.every((step, at) => sameness(step) === sameness(own[at] ?? []));
+    count > 0 &&
+    bottom?.id === start?.id &&
+    meant.commits.every((_, at) => {
+      const [own, step, original] = texts.slice(3 * at, 3 * at + 3);
+      return treeLine(own) === treeLine(step) && essence(own) === essence(original);
+    });
   return { sameTree, exact: sameTree && exact };
 }
 
+function treeLine(commit: FoundObject | undefined): string | undefined {
+  return commit?.text.slice(0, commit.text.indexOf("\n"));
+}
+
 /** A commit without what another place and another committer change. */
-function essence(commit = ""): string {
-  const end = commit.indexOf("\n\n");
-  const headers = commit.slice(0, end).split("\n");
-  return headers.filter((line) => !/^(?:tree|parent|committer) /.test(line)).join("\n") + commit.slice(end);
+function essence(commit: FoundObject | undefined): string | undefined {
+  if (commit === undefined) return undefined;
+  const end = commit.text.indexOf("\n\n");
+  const headers = commit.text.slice(0, end).split("\n");
+  return headers.filter((line) => !/^(?:tree|parent|committer) /.test(line)).join("\n") + commit.text.slice(end);
 }

@@ -4,7 +4,7 @@ import { CAPTURE_FILES, type ChangeStore } from "./capture-store.ts";
 import { type Pending, prepareFile } from "./durable-file.ts";
 import { gitStream, gitText } from "./git.ts";
 import { GLUE_IDENTITY } from "./layout.ts";
-import { tryMbox } from "./mbox-trial.ts";
+import { prepareTrial, type Trial } from "./mbox-trial.ts";
 import type { RawEntry } from "./raw-diff.ts";
 
 /** A larger mbox is cut here and says so by its name; 50 MiB, in bytes. */
@@ -59,19 +59,35 @@ export async function makeMbox(
   sessionDir: string,
   head: string,
   commits: readonly CommitLine[],
-  net: readonly RawEntry[],
+  net: Promise<readonly RawEntry[]>,
 ): Promise<Mbox> {
   if (isLine(store.base.commit, commits)) {
-    const mbox = await writePatches(store, sessionDir, head);
-    if (mbox.truncated) return { ...mbox, exact: false };
-    const tried = await tryMbox(store, mbox.file.fresh, { net, commits: commits.map(({ id }) => id) });
-    if (tried.sameTree) return { ...mbox, exact: tried.exact };
+    const tried = await writeAndTry(store, sessionDir, head, { net, commits: commits.map(({ id }) => id) });
+    if (tried.truncated) return { ...tried, exact: false };
+    if (tried.sameTree) return tried;
   }
-  const whole = await writePatches(store, sessionDir, await squashed(store, head, commits));
-  if (whole.truncated) return { ...whole, exact: false };
-  const { sameTree } = await tryMbox(store, whole.file.fresh, { net, commits: [] });
-  if (sameTree || !isLine(store.base.commit, commits)) return { ...whole, exact: false };
+  const squash = await squashed(store, head, commits);
+  const whole = await writeAndTry(store, sessionDir, squash, { net, commits: [] });
+  if (whole.truncated || whole.sameTree || !isLine(store.base.commit, commits)) return { ...whole, exact: false };
   return { ...(await writePatches(store, sessionDir, head)), exact: false };
+}
+
+/** One that was truncated is not tried. */
+async function writeAndTry(
+  store: ChangeStore,
+  sessionDir: string,
+  tip: string,
+  meant: { net: Promise<readonly RawEntry[]>; commits: readonly string[] },
+): Promise<Mbox & Trial> {
+  const ready = meant.net.then((net) => prepareTrial(store, { ...meant, net }));
+  const [mbox, trial] = await Promise.allSettled([writePatches(store, sessionDir, tip), ready]);
+  if (mbox.status === "fulfilled" && trial.status === "fulfilled" && !mbox.value.truncated) {
+    return { ...mbox.value, ...(await trial.value.apply(mbox.value.file.fresh)) };
+  }
+  if (trial.status === "rejected") throw trial.reason;
+  trial.value.drop();
+  if (mbox.status === "rejected") throw mbox.reason;
+  return { ...mbox.value, sameTree: false, exact: false };
 }
 
 /** A commit of the last tree right on the base; it lives in the store only. */

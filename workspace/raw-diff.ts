@@ -41,11 +41,6 @@ function* groups(fields: readonly Uint8Array[]) {
   yield open;
 }
 
-/** One text for the same changes, whatever commits they are from. */
-export function sameness(entries: readonly RawEntry[]): string {
-  return entries.map(({ meta, path }) => `${meta}\0${Buffer.from(path).toString("latin1")}\0`).join("");
-}
-
 /** What an entry is before and after the change; undefined where it is not there. */
 export function sides({ meta }: RawEntry): { before: Side | undefined; after: Side | undefined } {
   const [oldMode = "", newMode = "", oldId = "", newId = ""] = meta.slice(1).split(" ");

@@ -1,3 +1,4 @@
+import { CAPTURE_ENTRIES } from "./capture-entries.ts";
 import type { Context, Entry } from "./entry.ts";
 import { SNAPSHOT_ENTRIES } from "./snapshot-entries.ts";
 import { SPRITES_ENTRIES } from "./sprites-entries.ts";
@@ -58,6 +59,7 @@ export const ENTRIES: readonly Entry[] = [
   },
   ...SNAPSHOT_ENTRIES,
   ...SPRITES_ENTRIES,
+  ...CAPTURE_ENTRIES,
 ];
 
 /** Both sides run `argv` in the same container: the one of a session that is open for the folder. */

@@ -15,7 +15,16 @@ export interface Entry {
   /** The peak resident memory of glue is measured, MB at most this should be; `stalled` once more with a reader that pauses. */
   readonly memory?: { readonly atMostMb: number; readonly stalled?: boolean };
   /** Makes what both sides need. Throws where this machine cannot. */
-  prepare(context: Context): Promise<Sides>;
+  prepare(context: Context): Promise<Sides | TimedSides>;
+}
+
+/** Sides that are not programs of their own: each runs once and resolves with its time in milliseconds. */
+export interface TimedSides {
+  ours(): Promise<number>;
+  theirs(): Promise<number>;
+  cleanup?(): Promise<void>;
+  /** Said once both have run. */
+  readonly note?: () => string;
 }
 
 export interface Context {

@@ -1,7 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Context, Entry, Sides } from "./entry.ts";
+import type { Context, Entry, Sides, TimedSides } from "./entry.ts";
 import { measure } from "./measure.ts";
 
 /** One row of the table and of `dist/bench.json`. */
@@ -34,12 +34,13 @@ export async function runEntry(entry: Entry, glue: string): Promise<Row> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "glue-bench-")));
   const env = environment(join(folder, ".glue-home"));
   const context: Context = { glue, folder, output: (argv) => output(argv, folder, env) };
-  let sides: Sides | undefined;
+  let sides: Sides | TimedSides | undefined;
   try {
     sides = await entry.prepare(context);
     const watchMemory = entry.memory !== undefined;
     const once = async (side: "ours" | "theirs") => {
       if (sides === undefined) throw new Error("not prepared");
+      if (isTimed(sides)) return { milliseconds: await sides[side](), peakRssMb: undefined };
       return measure(sides[side], { folder, env, watchMemory: watchMemory && side === "ours" });
     };
     await once("ours");
@@ -54,15 +55,20 @@ export async function runEntry(entry: Entry, glue: string): Promise<Row> {
         if (peakRssMb !== undefined) peaks.push(peakRssMb);
       }
     }
-    const stalled = entry.memory?.stalled
-      ? (await measure({ ...sides.ours, reader: STALL }, { folder, env, watchMemory })).peakRssMb
-      : undefined;
-    const { note } = sides;
+    const stalled =
+      entry.memory?.stalled && !isTimed(sides)
+        ? (await measure({ ...sides.ours, reader: STALL }, { folder, env, watchMemory })).peakRssMb
+        : undefined;
+    const note = isTimed(sides) ? sides.note?.() : sides.note;
     return { ...rowOf(entry, ours, theirs, peaks, stalled), ...(note === undefined ? {} : { note }) };
   } finally {
     await sides?.cleanup?.();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function isTimed(sides: Sides | TimedSides): sides is TimedSides {
+  return typeof sides.ours === "function";
 }
 
 function rowOf(entry: Entry, ours: number[], theirs: number[], peaks: number[], stalled: number | undefined): Row {

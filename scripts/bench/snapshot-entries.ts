@@ -1,10 +1,8 @@
-import { appendFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../build/compile.ts";
 import type { Context, Entry, Sides } from "./entry.ts";
+import { copyOfLarge } from "./large-copy.ts";
 import { makeLargeRepository } from "./large-repository.ts";
-
-const SHAPE = { kind: "source", files: 6_000, bytes: 100_000_000, commits: 2_000 } as const;
 
 /** What somebody does who has only git: everything into a fresh git directory, and that into a bundle. */
 const FRESH = `
@@ -18,16 +16,6 @@ git -c user.name=x -c user.email=x@x commit -q -m x
 git bundle create -q "$fresh.bundle" --all
 wc -c <"$fresh.bundle"
 rm -rf "$fresh"`;
-
-/** Made once and kept beside the binary, because making it takes longer than measuring. */
-async function copyOfLarge({ output }: Context, repository: string): Promise<void> {
-  const kept = join(ROOT, "dist", `large-${SHAPE.kind}-${SHAPE.files}-${SHAPE.bytes}-${SHAPE.commits}`);
-  if (!existsSync(kept)) {
-    await makeLargeRepository(`${kept}.new`, SHAPE);
-    renameSync(`${kept}.new`, kept);
-  }
-  await output(["cp", "-a", kept, repository]);
-}
 
 /** Changes what a day's work changes: some files, some new ones. */
 function makeDirty(repository: string): void {

@@ -2,7 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isGlueError } from "../../spec/glue-error.ts";
+import type { Workspace } from "../../runtimes/contract.ts";
+import { GlueError, isGlueError } from "../../spec/glue-error.ts";
 import { capture } from "../../workspace/capture.ts";
 import { captureInside } from "../../workspace/capture-inside.ts";
 import { testNeeding } from "../support/needs.ts";
@@ -22,6 +23,47 @@ function stage(): Staged {
 function file(staged: Staged, name: string): string {
   return join(staged.request.sessionDir, name);
 }
+
+test(
+  "a large change whose transfer broke off is gone on with by the next capture, and comes whole",
+  async () => {
+    const staged = stage();
+    staged.inside("head -c 9000000 /dev/urandom >big.bin; echo more >more");
+    const { executor, workspace } = staged.sandbox;
+    let asked = 0;
+    const dead = () => new GlueError("runtimeUnreachable", "The line is dead.", { retryable: true });
+    const broken: Workspace = {
+      ...workspace,
+      download: async (path) => {
+        const start = (await workspace.read(path)).subarray(0, 6_000_000);
+        return new Blob([start.slice()]).stream();
+      },
+      read: async (path, range) => {
+        if (range !== undefined && range.length > 100) throw dead();
+        return await workspace.read(path, range);
+      },
+    };
+    await expect(capture({ executor, workspace: broken }, staged.request)).rejects.toMatchObject({
+      code: "runtimeUnreachable",
+    });
+    const counting: Workspace = {
+      ...workspace,
+      download: async () => {
+        throw new Error("the beginning is here already");
+      },
+      read: async (path, range) => {
+        asked += range?.length ?? 0;
+        return await workspace.read(path, range);
+      },
+    };
+    const result = await capture({ executor, workspace: counting }, staged.request);
+    expect(asked).toBe(result.bytes - 6_000_000 + 20);
+    const again = await captureProven(staged);
+    expect(again.tree).toBe(result.tree);
+    await landProven(staged, again);
+  },
+  SLOW,
+);
 
 describe("a capture that follows another", () => {
   test(
