@@ -7,12 +7,23 @@ check_size() {
   lines <"$tmp/others" | sed '/\/$/d' | unlines >"$tmp/list"
   [ -s "$tmp/list" ] || return 0
   in_tree xargs -0 ls -lnd -- <"$tmp/list" 2>"$tmp/err" | awk -v cap="$GLUE_CAP" '
-    /^-/ { size = $5; all += size; sub(/^([^ ]+ +){8}/, ""); top = $0; if (i = index(top, "/")) top = substr(top, 1, i); sum[top] += size }
+    /^-/ { size = $5; all += size; top = $0; for (n = 8; n; n--) sub(/^[^ ]+ +/, "", top); if (i = index(top, "/")) top = substr(top, 1, i); sum[top] += size }
     END { if (all > cap) { printf "large %.0f total\n", all; for (name in sum) printf "large %.0f %s\n", sum[name], name } }' >"$tmp/large"
   [ -s "$tmp/large" ] || return 0
   sort -k2,2rn "$tmp/large" | head -n 12
   fail tooLarge
 }
+# git add gives everything up where a file goes between its two looks at it; update-index looks once and takes what is gone for deleted.
+add_tracked() {
+  own add -u --ignore-errors 2>"$tmp/add.err" && return 0
+  tries=0
+  while vanished; do
+    [ "$tries" -lt 20 ] || fail git cannot read files that come and go this fast: "$(head -n 1 "$tmp/add.err")"
+    tries=$((tries + 1))
+    own diff-files --name-only -z 2>"$tmp/diff.err" | own update-index --remove --replace -z --stdin 2>"$tmp/add.err" && return 0
+  done
+}
+vanished() { grep -qE 'No such file or directory|unable to stat|short read' "$tmp/add.err"; }
 # A nested repository without a file stays in the list.
 settled() { [ ! -s "$tmp/others" ] || ! lines <"$tmp/others" | grep -q '[^/]$'; }
 # Looks once more at everything, and leaves $tmp/quiescent where it is as it was added.
@@ -82,7 +93,7 @@ passes=0 quiescent=0 ready=0
 while [ "$passes" -lt 3 ]; do
   passes=$((passes + 1))
   others &
-  own add -u --ignore-errors 2>"$tmp/add.err" || :
+  add_tracked
   wait
   if [ -s "$tmp/others" ]; then
     check_size

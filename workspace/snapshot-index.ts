@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { concat, splitNul } from "./bytes.ts";
-import { type GitOptions, git, gitText } from "./git.ts";
+import { type GitOptions, type GitOutput, git, gitText } from "./git.ts";
 import { lstatIfThere, pathBelow } from "./host-file.ts";
 import { type Store, scratchPath } from "./snapshot-store.ts";
 import { entriesNotIn, nulList, pathsNotTracked, type Tracked, type TrackedEntry } from "./snapshot-tracked.ts";
@@ -111,7 +111,7 @@ function removal(path: Uint8Array, store: Store): Uint8Array {
 export async function fillIndex(index: PrivateIndex, top: string, gitlinks: readonly TrackedEntry[]): Promise<Filled> {
   await setGitlinks(index, top, gitlinks);
   const [updated, listed] = await Promise.all([
-    git(["add", "--update", "--", "."], { ...index.options, okExit: [0, 1, 128] }),
+    updateTracked(index),
     git(["ls-files", "--others", "--exclude-standard", "-z"], index.options),
   ]);
   // git goes on after a file that it cannot read, and says so on stderr alone.
@@ -127,6 +127,26 @@ export async function fillIndex(index: PrivateIndex, top: string, gitlinks: read
 }
 
 const SLASH = 0x2f;
+
+/** Takes every tracked file as it is now; exit code and words as of git. */
+async function updateTracked(index: PrivateIndex): Promise<GitOutput> {
+  const updated = await git(["add", "--update", "--", "."], { ...index.options, okExit: [0, 1, 128] });
+  if (updated.exitCode === 0 || !VANISHED.test(updated.stderr)) return updated;
+  // Something went between git's two looks at it. update-index looks once, right before it reads, and takes what is gone for deleted.
+  let last: GitOutput = updated;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const changed = await git(["diff-files", "--name-only", "-z"], index.options);
+    const args = ["update-index", "--remove", "--replace", "-z", "--stdin"];
+    last = await git(args, { ...index.options, stdin: changed.stdout, okExit: [0, 1, 128] });
+    if (last.exitCode === 0 || !VANISHED.test(last.stderr)) return last;
+  }
+  return last;
+}
+
+/** git's words for a file that went, or became shorter, while it was read. */
+const VANISHED = /No such file or directory|unable to stat|short read/;
+/** How often a tree that moves is tried again. */
+const ATTEMPTS = 20;
 
 async function addUntracked(index: PrivateIndex, top: string, files: readonly Uint8Array[]): Promise<Uint8Array[]> {
   if (files.length === 0) return [];
@@ -150,7 +170,14 @@ async function addUntracked(index: PrivateIndex, top: string, files: readonly Ui
 
 async function addFiles(index: PrivateIndex, files: readonly Uint8Array[]): Promise<void> {
   const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
-  await git(args, { ...index.options, stdin: nulList(files) });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await git(args, { ...index.options, stdin: nulList(files) });
+      return;
+    } catch (error) {
+      if (!isGlueError(error, "gitFailed") || !VANISHED.test(error.message) || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** What vanished meanwhile is no obstacle, and a symbolic link is read as such. */

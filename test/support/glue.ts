@@ -11,6 +11,8 @@ export interface Ran {
 export interface GlueOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another user's id: permissions do not stop root. Needs root. */
+  readonly uid?: number;
 }
 
 const NO_ENGINE = { DOCKER_HOST: "unix:///nonexistent/engine.sock" };
@@ -24,8 +26,9 @@ const MAIN = join(import.meta.dir, "../../cmd/main.ts");
 export const REAL_ENGINE = { DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
 
 /** Starts a glue of its own, with nothing of this machine's configuration, no engine, and no variables but those given. */
-export function startGlue(home: Home, args: readonly string[], { cwd, env = {} }: GlueOptions) {
-  return Bun.spawn([process.execPath, MAIN, ...args], {
+export function startGlue(home: Home, args: readonly string[], { cwd, env = {}, uid }: GlueOptions) {
+  const as = uid === undefined ? [] : ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+  return Bun.spawn([...as, process.execPath, MAIN, ...args], {
     cwd,
     env: {
       PATH: process.env.PATH ?? "",
