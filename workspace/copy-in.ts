@@ -195,40 +195,42 @@ export async function storeStream(
   to: string,
   options: CopyOptions = {},
 ): Promise<CopyReport> {
-  const { stream, hash, size } = observed(bytes, `copying to ${posix.basename(to)}`, undefined, options);
   const fresh = `${posix.dirname(to)}/.glue-cp-${crypto.randomUUID().slice(0, 13)}`;
-  const { signal } = options;
-  const running = await target.executor.run(
-    { argv: ["sh", "-c", STORE, "glue", to, fresh] },
-    { cwd: "/", stdin: stream, ...(signal === undefined ? {} : { signal }) },
-  );
-  const { code, stdout, stderr } = await outcomeOf(running);
-  if (code !== 0) {
-    throw fileError("write", Buffer.from(to), stderr.trim() || `the shell ended with ${code}`);
-  }
-  const arrived = Number(/^size (\d+)$/m.exec(stdout)?.[1]);
-  const there = /^([0-9a-f]{64}) /m.exec(stdout)?.[1];
   try {
-    if (arrived !== size() || (there !== undefined && there !== hash.digest("hex"))) {
-      throw new GlueError("transferFailed", `${to} did not arrive whole (${arrived} of ${size()} bytes).`);
-    }
-    const before = await target.workspace.stat(to);
-    await settle(target, fresh, to, before?.type === "file" ? before.mode : undefined);
+    return await store(target, bytes, { to, fresh }, options);
   } catch (error) {
+    // What the script cleans up by itself may be ended while it does.
     await target.workspace.remove(fresh).catch((second: unknown) => {
       // What failed first is what counts; a part of a copy is left where this fails too.
       if (!isGlueError(second)) throw second;
     });
     throw error;
   }
-  return {
-    files: 1,
-    folders: 0,
-    links: 0,
-    bytes: size(),
-    verified: there === undefined ? "size" : "sha256",
-    skipped: [],
-  };
+}
+
+async function store(
+  target: CopyTarget,
+  bytes: ByteStream,
+  { to, fresh }: { to: string; fresh: string },
+  options: CopyOptions,
+): Promise<CopyReport> {
+  const { stream, hash, size } = observed(bytes, `copying to ${posix.basename(to)}`, undefined, options);
+  const { signal } = options;
+  const running = await target.executor.run(
+    { argv: ["sh", "-c", STORE, "glue", to, fresh] },
+    { cwd: "/", stdin: stream, ...(signal === undefined ? {} : { signal }) },
+  );
+  const { code, stdout, stderr } = await outcomeOf(running);
+  if (code !== 0) throw fileError("write", Buffer.from(to), stderr.trim() || `the shell ended with ${code}`);
+  const arrived = Number(/^size (\d+)$/m.exec(stdout)?.[1]);
+  const there = /^([0-9a-f]{64}) /m.exec(stdout)?.[1];
+  if (arrived !== size() || (there !== undefined && there !== hash.digest("hex"))) {
+    throw new GlueError("transferFailed", `${to} did not arrive whole (${arrived} of ${size()} bytes).`);
+  }
+  const before = await target.workspace.stat(to);
+  await settle(target, fresh, to, before?.type === "file" ? before.mode : undefined);
+  const verified = there === undefined ? "size" : "sha256";
+  return { files: 1, folders: 0, links: 0, bytes: size(), verified, skipped: [] };
 }
 
 async function settle(target: CopyTarget, fresh: string, to: string, mode: number | undefined): Promise<void> {
