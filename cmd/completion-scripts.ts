@@ -27,7 +27,7 @@ export const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], string>> = {
       :command) COMPREPLY+=($(compgen -c -- "$current")) ;;
       *)
         [[ $value == "$current"* ]] || continue
-        [[ $value == *= ]] && compopt -o nospace
+        [[ $value == *[=:] ]] && compopt -o nospace
         if [[ $current == *[=:]* ]]; then value=\${value#"\${current%"\${current##*[=:]}"}"}; fi
         COMPREPLY+=("$value")
         ;;
@@ -49,7 +49,7 @@ _glue() {
       :command) _command_names -e ;;
       *)
         entry="\${value//:/\\\\:}:\${line#*$'\\t'}"
-        if [[ $value == *= ]]; then unfinished+=("$entry"); else offers+=("$entry"); fi
+        if [[ $value == *[=:] ]]; then unfinished+=("$entry"); else offers+=("$entry"); fi
         ;;
     esac
   done

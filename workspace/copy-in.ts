@@ -178,12 +178,9 @@ umask 022
 export LC_ALL=C
 mkdir -p -- "\${1%/*}/" || exit 21
 if [ -d "$1" ]; then echo 'Is a directory' >&2; exit 22; fi
-trap 'rm -f -- "$2"' EXIT
-trap 'exit 1' HUP INT TERM
 cat >"$2" || exit 1
 echo "size $(($(wc -c <"$2")))"
-if command -v sha256sum >/dev/null 2>&1; then sha256sum <"$2"; else echo none; fi
-trap - EXIT`;
+if command -v sha256sum >/dev/null 2>&1; then sha256sum <"$2"; else echo none; fi`;
 
 /**
  * Stores a stream whose length is not known as exactly the file `to` (absolute, in the sandbox): whole, or not at all. A file that is there
@@ -199,7 +196,7 @@ export async function storeStream(
   try {
     return await store(target, bytes, { to, fresh }, options);
   } catch (error) {
-    // What the script cleans up by itself may be ended while it does.
+    // Not by the script, which may be ended while it does.
     await target.workspace.remove(fresh).catch((second: unknown) => {
       // What failed first is what counts; a part of a copy is left where this fails too.
       if (!isGlueError(second)) throw second;

@@ -5,7 +5,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { posix } from "node:path";
 import { fileError, showPath } from "../runtimes/common/file-errors.ts";
 import { systemError } from "../runtimes/common/system-error.ts";
-import type { ByteStream } from "../runtimes/contract.ts";
+import type { ByteStream, Entry } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { readTar, type TarEntry } from "./capture-tar.ts";
 import {
@@ -33,7 +33,7 @@ export async function copyTreeOut(
   if (entry === undefined) throw new GlueError("fileNotFound", `There is no ${from} in the sandbox.`);
   if (entry.type === "other")
     throw new GlueError("ioFailed", `${from} is neither a file, nor a folder, nor a symbolic link.`);
-  if (entry.type === "file") return await copyFile(target, from, to, entry.mode, options);
+  if (entry.type === "file") return await copyFile(target, from, to, entry, options);
   return await copyTree(target, from, to, options);
 }
 
@@ -41,12 +41,12 @@ async function copyFile(
   target: CopyTarget,
   from: string,
   to: string,
-  mode: number,
+  entry: Entry,
   options: CopyOptions,
 ): Promise<CopyReport> {
   const at = Buffer.from(to);
   await makeParents(at);
-  const { hash, size } = await writeFile(at, mode, (total) => fetched(target, from, total, options));
+  const { hash, size } = await writeFile(at, entry.mode, () => fetched(target, from, entry.size, options));
   const name = new TextEncoder().encode(posix.basename(from));
   const there = await sandboxHashes(target, posix.dirname(from), [name], options);
   const verified = compareHashes([name], [hash], there);
@@ -56,7 +56,7 @@ async function copyFile(
 async function* fetched(
   target: CopyTarget,
   from: string,
-  total: number | undefined,
+  total: number,
   options: CopyOptions,
 ): AsyncGenerator<Uint8Array> {
   const { stream } = observed(await target.workspace.download(from), `copying ${posix.basename(from)}`, total, options);
@@ -257,14 +257,14 @@ async function makeParents(at: Buffer): Promise<void> {
 async function writeFile(
   at: Buffer,
   mode: number,
-  content: (total: number | undefined) => AsyncIterable<Uint8Array>,
+  content: () => AsyncIterable<Uint8Array>,
 ): Promise<{ hash: string; size: number }> {
   const hash = new Bun.CryptoHasher("sha256");
   let size = 0;
   await replaceWith(at, async (fresh) => {
     const file: FileHandle = await open(fresh, "wx", 0o600);
     try {
-      for await (const chunk of content(undefined)) {
+      for await (const chunk of content()) {
         hash.update(chunk);
         size += chunk.length;
         for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;

@@ -101,6 +101,24 @@ describe("in a terminal", () => {
     }),
   );
 
+  testNeeding(built, "closing a session in which a job runs asks; no leaves it open, and yes ends the job", () =>
+    withTempDir(async (folder) => {
+      const glue = gluePath();
+      const script = `${glue} session start -q -r host >id; ${glue} exec -q -d -- sleep 300; for n in 1 2; do ${glue} session close; echo "status $?"; done`;
+      const { shown } = await inTerminal(
+        folder,
+        ["sh", "-c", script],
+        [
+          ["End it? [y/N] ", "n\r"],
+          ["status 1", ""],
+          ["status 1\r\nA job runs in session", "y\r"],
+        ],
+      );
+      expect(shown).toContain("error: The session stays open.");
+      expect(shown).toContain("is closed.\r\nstatus 0");
+    }),
+  );
+
   testNeeding(built, "color is for a terminal only, and NO_COLOR takes it away", () =>
     withTempDir(async (folder) => {
       const colored = await inTerminal(folder, [gluePath(), "capabilities"]);
