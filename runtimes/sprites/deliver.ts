@@ -40,9 +40,12 @@ export interface Delivery {
 /** Brings what of a command's output did not come by itself, from the copy in the sprite, and ends the streams. */
 export function deliver(from: Origin, { out, err }: Streams, counts: Counts | undefined): Delivery {
   let toldAlready = false;
+  // What comes of one stream may have to wait for the reader of the other.
+  const isFull = () => out.full || err?.full === true;
   const finish = async (live: LiveStream, name: "out" | "err", count: Count | undefined) => {
     let lost = true;
     try {
+      await arrived(from, live, isFull);
       lost = await repair(from, live, name, count);
       return lost;
     } finally {
@@ -78,7 +81,6 @@ async function whileRead<T>(done: Promise<T>, passed: () => number): Promise<T |
 }
 
 async function repair(from: Origin, live: LiveStream, name: "out" | "err", count: Count | undefined): Promise<boolean> {
-  await arrived(from, live);
   if (from.isGivenUp()) return false;
   if (from.terminal) return count === undefined && !live.complete;
   if (count === undefined) return !live.complete;
@@ -103,14 +105,14 @@ function missing(place: Place): GlueError {
 }
 
 /** Waits until nothing more comes by itself. */
-async function arrived(from: Origin, live: LiveStream): Promise<void> {
+async function arrived(from: Origin, live: LiveStream, isFull: () => boolean): Promise<void> {
   let over = false;
   void live.over.then(() => {
     over = true;
   });
   let before = -1;
   const watch = setInterval(() => {
-    if (!over && !live.full && live.received === before) from.disconnect();
+    if (!over && !isFull() && live.received === before) from.disconnect();
     before = live.received;
   }, SILENT_MS);
   await live.over;
