@@ -80,6 +80,7 @@ export async function relay(session: Session, plan: CommandPlan, io: Io, signal:
     const stopResizing = followSize(running, plan, io);
     try {
       const { result, carried } = await follow(running, output, io);
+      if (result.outputLost === true) io.warn("Output of the command was lost on its way: what came is not all of it.");
       // Nothing carried where it could write by itself says nothing about what it wrote.
       if (!inherit || carried.stdout + carried.stderr > 0) running.carried(carried);
       return { result, started };

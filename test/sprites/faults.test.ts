@@ -105,6 +105,19 @@ describe("a command", () => {
     });
   }
 
+  testWithDouble(
+    "stdout is lost in the middle, with exit 0: that is said, since what follows is passed on already",
+    async () => {
+      await withDouble(async ({ double, open }) => {
+        const session = await open();
+        double.faults.add({ act: "lose-stdout", bytes: 600_000, upTo: 700_000, times: 1, on: COMMANDS });
+        const ended = await run(session, "head -c 2000000 /dev/urandom; exit 6");
+        expect([ended.exitCode, ended.outputLost, ended.out.length]).toEqual([6, true, 1_900_000]);
+        expect((await run(session, "echo next")).outputLost).toBe(false);
+      });
+    },
+  );
+
   testWithDouble("what is long or secret never travels in a request line", async () => {
     await withDouble(async ({ double, open }) => {
       const session = await open();
@@ -157,6 +170,10 @@ describe("files", () => {
   const bytes = new Uint8Array(3_000_000).map((_, at) => (at * 7919) >> 3);
   const harmless: readonly [title: string, faults: readonly Fault[]][] = [
     ["a stream of segments loses bytes", [{ act: "lose-stdout", bytes: 524_288, on: /segments\.sh/ }]],
+    [
+      "a stream of segments loses bytes in the middle",
+      [{ act: "lose-stdout", bytes: 1_500_000, upTo: 1_500_100, on: /segments\.sh/ }],
+    ],
     ["answers are cut off", [{ act: "cut", bytes: 200, times: 2, on: /tool\.sh/ }]],
     ["answers lose their end", [{ act: "lose-stdout", bytes: 1_000, times: 2, on: /tool\.sh/ }]],
     ["handshakes are refused", [{ act: "handshake", status: 502, times: 3 }]],

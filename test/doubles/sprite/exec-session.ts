@@ -52,6 +52,7 @@ export class ExecSession {
   readonly #sockets = new Set<Socket>();
   readonly #sent = { stdout: 0, stderr: 0 };
   readonly #lose: number | undefined;
+  readonly #loseUpTo: number | undefined;
   readonly #cut: number | undefined;
   readonly #delayMs: number;
   readonly #first = Promise.withResolvers<void>();
@@ -64,7 +65,9 @@ export class ExecSession {
     this.request = request;
     this.#faults = faults;
     const line = request.command.join(" ");
-    this.#lose = faults.take("lose-stdout", line)?.bytes;
+    const lost = faults.take("lose-stdout", line);
+    this.#lose = lost?.bytes;
+    this.#loseUpTo = lost?.upTo;
     this.#cut = faults.take("cut", line)?.bytes;
     this.#delayMs = faults.take("delay", line)?.ms ?? 0;
     const argv = root.enter(request.command, {
@@ -171,7 +174,13 @@ export class ExecSession {
     for await (const chunk of stream) {
       const limit =
         name === "stdout" ? (this.#cut ?? this.#lose ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
-      const kept = chunk.subarray(0, Math.max(0, limit - this.#sent[name]));
+      const at = this.#sent[name];
+      const begin = chunk.subarray(0, Math.max(0, limit - at));
+      const rest =
+        name === "stdout" && this.#loseUpTo !== undefined
+          ? chunk.subarray(Math.max(begin.length, this.#loseUpTo - at))
+          : undefined;
+      const kept = rest === undefined ? begin : Buffer.concat([begin, rest]);
       this.#sent[name] += chunk.length;
       // A frame of its own, since the buffer is used again.
       if (kept.length > 0)

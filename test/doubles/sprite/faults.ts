@@ -27,6 +27,8 @@ export interface Fault {
   readonly on?: RegExp;
   readonly status?: number;
   readonly bytes?: number;
+  /** Of lost bytes: those from here on arrive again. */
+  readonly upTo?: number;
   readonly ms?: number;
 }
 
