@@ -19,16 +19,26 @@ export function watchDeadline(session: LiveSession): void {
   if (session.meta.owner.kind === "process") at(left - Math.min(SAVE_MS, left / 4), () => save(session));
 }
 
+/** Says when that will be, at the start. */
+export function tellDeadline({ id, runtime: { deadline }, voice, now }: LiveSession): void {
+  if (deadline === undefined) return;
+  voice.notice(`The sandbox of session ${id} ends by itself ${span(deadline, now())}, at ${deadline.toISOString()}.`);
+}
+
+/** "in 29 minutes" */
+function span(until: Date, now: number): string {
+  const seconds = Math.max(0, Math.round((until.getTime() - now) / 1_000));
+  return `in ${seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`}`;
+}
+
 function at(ms: number, act: () => void): void {
   setTimeout(act, Math.min(Math.max(0, ms), LONGEST_TIMER)).unref();
 }
 
 function warn(session: LiveSession, deadline: Date): void {
   if (session.meta.state !== "open") return;
-  const seconds = Math.max(0, Math.round((deadline.getTime() - session.now()) / 1_000));
-  const left = seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
   session.voice.warn(
-    `The sandbox of session ${session.id} ends by itself in ${left}, at ${deadline.toISOString()}; what runs in it then is cut off.`,
+    `The sandbox of session ${session.id} ends by itself ${span(deadline, session.now())}, at ${deadline.toISOString()}; what runs in it then is cut off.`,
   );
 }
 

@@ -131,7 +131,11 @@ async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> 
       session.meta = recordState(around, folder, session.meta, "open", { stage });
     }
     logState(around, folder, session.meta);
-    if (live.deadline !== undefined) (await import("./deadline.ts")).watchDeadline(session);
+    if (live.deadline !== undefined) {
+      const { tellDeadline, watchDeadline } = await import("./deadline.ts");
+      tellDeadline(session);
+      watchDeadline(session);
+    }
     return session;
   } catch (error) {
     await prepared?.discard();

@@ -6,9 +6,9 @@ import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
 import { readEndMark } from "../common/wrapper.ts";
 import { type ByteStream, type CommandResult, GlueError, type RunningCommand, type RunOptions } from "../contract.ts";
-import { CREDIT, runScript } from "./exec.ts";
+import { runScript } from "./exec.ts";
 import { launcherOf, type Place, spoolOf } from "./place.ts";
-import type { ExecEvents, Sidecar } from "./sidecar.ts";
+import { CREDIT, type ExecEvents, type Sidecar } from "./sidecar.ts";
 import { isDead } from "./sidecar-errors.ts";
 
 export interface CommandFacts {
@@ -88,14 +88,14 @@ export class ModalCommand implements RunningCommand {
     facts: CommandFacts,
   ): Promise<ModalCommand> {
     const command = new ModalCommand(sidecar, place, facts);
-    const { stdin, pty } = facts.options;
+    const { pty } = facts.options;
     const events: ExecEvents = {
       output: (fd, bytes) => command.#arrived(fd, bytes),
       closed: (fd) => command.#closed(fd),
       exited: (_code, error) => command.#exited(error),
     };
     try {
-      const params = { argv, credit: CREDIT, stdin: stdin !== undefined || pty !== undefined, pty: pty !== undefined };
+      const params = { argv, credit: CREDIT, stdin: true, pty: pty !== undefined };
       command.#exec.resolve(await sidecar.exec(params, events));
     } catch (error) {
       command.#exec.reject(error);

@@ -1,8 +1,6 @@
 import { GlueError } from "../contract.ts";
-import type { ExecEvents, Sidecar } from "./sidecar.ts";
+import { CREDIT, type ExecEvents, type Sidecar } from "./sidecar.ts";
 
-/** What one stream of an exec may send ahead of its reader, in bytes. */
-export const CREDIT = 1_048_576;
 /** One frame of input. */
 const INPUT_PIECE = 524_288;
 

@@ -39,6 +39,8 @@ export class ModalExecutor implements CommandExecutor {
       { id, spool: spoolOf(this.#place), argv: through.argv, timeoutMs: deadline, graceMs, cwd },
       { sh, file: launcherOf(this.#place), token, pty },
     );
+    // At its end from the start: telling the service so would be one more call for each command.
+    if (options.stdin === undefined && pty === undefined) words[2] = `exec </dev/null\n${words[2]}`;
     checkSize(words, through.env);
     const running = await ModalCommand.start(this.#sidecar, this.#place, await this.#sendable(id, words, through.env), {
       id,

@@ -43,7 +43,6 @@ export class ModalRuntime implements Runtime {
       const { sandbox } = await sidecar.request("create the sandbox", "open", params, { signal });
       const inside = await setUp(sidecar, wishes.image ?? "Modal's default");
       if (signal?.aborted) throw new GlueError("cancelled", "Interrupted while the sandbox started.");
-      progress({ what: `sandbox ${String(sandbox)}: ends by itself at ${new Date(until).toISOString()}` });
       const place = { sessionId, id: String(sandbox), name: nameOf(sessionId), ...inside, until };
       return new ModalSession(sidecar, place, options, file !== undefined);
     } catch (error) {

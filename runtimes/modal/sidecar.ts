@@ -9,6 +9,8 @@ const START_MS = 60_000;
 /** For one that runs already. */
 const GREETING_MS = 5_000;
 const SHUTDOWN_MS = 30_000;
+/** What one stream of an exec may send ahead of its reader, in bytes. */
+export const CREDIT = 1_048_576;
 /** Input up to this travels in the JSON itself. PROTOCOL.md says what that costs. */
 const SMALL_BYTES = 1_024;
 
@@ -39,6 +41,8 @@ export class Sidecar {
   readonly #link: Link;
   readonly #waiting = new Map<number, Waiting>();
   readonly #execs = new Map<number, ExecEvents>();
+  /** Credit that glue has not told of yet, by exec and stream. */
+  readonly #untold = new Map<string, number>();
   readonly #die: (death: SandboxDeath) => void;
   #numbers = 0;
   #execNumbers = 0;
@@ -131,11 +135,20 @@ export class Sidecar {
     return answer.closed !== true;
   }
 
+  /** Lets the stream send that much more; told when it is worth a message. */
   credit(exec: number, fd: 1 | 2, bytes: number): void {
-    this.#send({ method: "credit", params: { exec, fd, bytes } });
+    const key = `${exec} ${fd}`;
+    const sum = (this.#untold.get(key) ?? 0) + bytes;
+    if (sum < CREDIT / 4) {
+      this.#untold.set(key, sum);
+      return;
+    }
+    this.#untold.delete(key);
+    this.#send({ method: "credit", params: { exec, fd, bytes: sum } });
   }
 
   release(exec: number): void {
+    for (const fd of [1, 2]) this.#untold.delete(`${exec} ${fd}`);
     if (this.#execs.delete(exec)) this.#send({ method: "release", params: { exec } });
   }
 

@@ -1,5 +1,6 @@
 import { CAPTURE_ENTRIES } from "./capture-entries.ts";
 import type { Context, Entry } from "./entry.ts";
+import { MODAL_ENTRIES } from "./modal-entries.ts";
 import { SNAPSHOT_ENTRIES } from "./snapshot-entries.ts";
 import { SPRITES_ENTRIES } from "./sprites-entries.ts";
 
@@ -60,6 +61,7 @@ export const ENTRIES: readonly Entry[] = [
   ...SNAPSHOT_ENTRIES,
   ...SPRITES_ENTRIES,
   ...CAPTURE_ENTRIES,
+  ...MODAL_ENTRIES,
 ];
 
 /** Both sides run `argv` in the same container: the one of a session that is open for the folder. */

@@ -15,6 +15,8 @@ export interface ContractTarget {
    * what a variant could break that differs little.
    */
   readonly depth?: "whole" | "lean" | "basics";
+  /** No option makes commands those of a user without privileges: what such a one may not do cannot be shown. */
+  readonly everybodyIsRoot?: boolean;
   /** Starts what the tests run against (a double, a service); called once, before the first test. */
   start(): Promise<StartedTarget>;
 }

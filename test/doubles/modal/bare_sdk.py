@@ -1,0 +1,29 @@
+"""The official client alone, as the other side of a comparison. Arguments: exec, output or upload; how often; the sandbox's id."""
+
+import asyncio
+import sys
+
+import modal
+
+
+async def main(what, count, sandbox_id):
+    sandbox = await modal.Sandbox.from_id.aio(sandbox_id)
+    content = b"\7" * 25_000_000
+    for _ in range(int(count)):
+        if what == "upload":
+            await sandbox.filesystem.write_bytes.aio(content, "/tmp/bare-bench")
+            continue
+        argv = ["true"] if what == "exec" else ["head", "-c", "100000000", "/dev/zero"]
+        process = await sandbox.exec.aio(*argv, text=False)
+
+        async def size(stream):
+            total = 0
+            async for piece in stream:
+                total += len(piece)
+            return total
+
+        code, out, _ = await asyncio.gather(process.wait.aio(), size(process.stdout), size(process.stderr))
+        assert (code, out) == (0, 0 if what == "exec" else 100_000_000)
+
+
+asyncio.run(main(*sys.argv[1:]))
