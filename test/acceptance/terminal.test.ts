@@ -114,7 +114,7 @@ describe("in a terminal", () => {
           ["status 1\r\nA job runs in session", "y\r"],
         ],
       );
-      expect(shown).toContain("error: The session stays open.");
+      expect(Bun.stripANSI(shown)).toContain("error: The session stays open.");
       expect(shown).toContain("is closed.\r\nstatus 0");
     }),
   );
