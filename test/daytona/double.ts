@@ -17,7 +17,12 @@ export function testWithDouble(title: string, run: () => unknown, timeoutMs?: nu
 
 /** As `testWithDouble`, for what takes long: run where `GLUE_TEST_FULL` is set. */
 export function slowWithDouble(title: string, run: () => unknown, timeoutMs?: number): void {
-  testUnless(problem ?? (process.env.GLUE_TEST_FULL ? undefined : "slow; set GLUE_TEST_FULL=1"), title, run, timeoutMs);
+  testUnless(slow(problem), title, run, timeoutMs);
+}
+
+/** Why something slow that may have a problem of its own is not run. */
+export function slow(other: string | undefined): string | undefined {
+  return other ?? (process.env.GLUE_TEST_FULL ? undefined : "slow; set GLUE_TEST_FULL=1");
 }
 
 export const doubleProblem = problem;

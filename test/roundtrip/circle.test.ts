@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Home, openHome } from "../../session/home.ts";
+import { doubleProblem as noDaytona, slow } from "../daytona/double.ts";
+import { startDouble as startDaytona } from "../doubles/daytona/server.ts";
 import { startDouble } from "../doubles/sprite/server.ts";
 import { doubleProblem as noSprites } from "../sprites/double.ts";
 import { type GlueOptions, glue, REAL_ENGINE } from "../support/glue.ts";
@@ -65,6 +67,18 @@ const WHERE: readonly Where[] = [
       return { env: { ...double.env, SPRITES_CLI: double.cli }, stop: () => double.stop() };
     },
   },
+  ...[[], ["git"], ["perl"]].map((lacks) => ({
+    title: `daytona, on a double${lacks.map((name) => `, without ${name}`).join("")}`,
+    needs: [],
+    problem: lacks.length > 0 ? slow(noDaytona) : noDaytona,
+    args: ["-r", "daytona"],
+    git: !lacks.includes("git"),
+    start() {
+      const double = startDaytona({ lacks });
+      const env = { DAYTONA_API_KEY: double.apiKey, DAYTONA_API_BASE_URL: double.url };
+      return { env, stop: () => double.stop() };
+    },
+  })),
 ];
 
 /** Everything of the user's that could be touched; git must not refresh its index for being asked. */

@@ -2,14 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Options, RuntimeSession } from "../../runtimes/contract.ts";
-import { createRuntime as createDocker } from "../../runtimes/docker/index.ts";
-import { createRuntime as createHost } from "../../runtimes/host/index.ts";
+import { loadRuntime } from "../../runtimes/factory.ts";
 import { createRuntime as createSprites } from "../../runtimes/sprites/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
 import { prepareSnapshot } from "../../workspace/snapshot-prepare.ts";
 import { type Staged, type StageOptions, stageTree } from "../../workspace/stage.ts";
+import { testWithDouble } from "../daytona/double.ts";
+import { optionsFor } from "../daytona/support.ts";
 import { contextWith } from "../docker/support.ts";
-import { startDouble } from "../doubles/sprite/server.ts";
+import { startDouble } from "../doubles/daytona/server.ts";
+import { startDouble as startSprites } from "../doubles/sprite/server.ts";
 import { doubleProblem as noSprites } from "../sprites/double.ts";
 import { IMAGES, testNeeding, testUnless } from "../support/needs.ts";
 import { type Case, makeCase } from "../workspace/snapshot-case.ts";
@@ -37,9 +39,9 @@ async function onRuntime(
     hostEnv: more.hostEnv ?? of.env,
   });
   const all = { ...defaultOptions(), ...options };
-  const double = all.runtime === "sprites" ? startDouble() : undefined;
+  const double = all.runtime === "sprites" ? startSprites() : undefined;
   const found = { PATH: process.env.PATH, ...double?.env };
-  const runtime = double !== undefined ? createSprites(found) : all.runtime === "host" ? createHost() : createDocker();
+  const runtime = double !== undefined ? createSprites(found) : await loadRuntime(all.runtime);
   const session = await runtime.open(
     double === undefined ? all : { ...all, "sprites.sprite_cli": double.cli },
     context,
@@ -140,6 +142,32 @@ describe("a tree with a bit of everything arrives byte for byte", () => {
           expect(await files()).toEqual(expected(of));
           expect(await inside("ls -A /tmp")).toBe("");
         });
+      },
+      60_000,
+    );
+  }
+
+  const IN_DAYTONA: readonly { title: string; more: StageOptions; lacks: string[]; strategy: string }[] = [
+    { title: "with git", more: {}, lacks: [], strategy: "bundle" },
+    { title: "with git, in pieces", more: { bundleCapBytes: 100_000 }, lacks: [], strategy: "chunked" },
+    { title: "without git", more: {}, lacks: ["git"], strategy: "archive" },
+  ];
+  for (const { title, more, lacks, strategy } of IN_DAYTONA) {
+    testWithDouble(
+      `in a sandbox of daytona's double ${title}`,
+      async () => {
+        const double = startDouble({ lacks });
+        try {
+          const of = makeCase(RICH);
+          await onRuntime(of, await optionsFor(double), more, async ({ staged, inside, files }) => {
+            expect(staged.report.strategy).toBe(strategy as never);
+            if (strategy !== "archive") expect(await inside(GIT)).toBe("uncommitted work");
+            expect(await files()).toEqual(expected(of));
+            expect(await inside("ls -A /tmp")).toBe("");
+          });
+        } finally {
+          await double.stop();
+        }
       },
       60_000,
     );
