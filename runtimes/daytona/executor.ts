@@ -66,6 +66,7 @@ export class DaytonaExecutor implements CommandExecutor {
   /** Asks no more about any command; what runs in the sandbox goes on. */
   abandonAll(): void {
     for (const running of this.#live) running.abandon();
+    this.#spool.residency.drop();
   }
 
   /** Lets go of what it holds in a sandbox that others go on using. */

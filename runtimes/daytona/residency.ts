@@ -16,6 +16,7 @@ export class Residency {
   #coming: Promise<void> | undefined;
   #starts = 0;
   #brought = 0;
+  #dropped = false;
 
   constructor(toolbox: Toolbox, place: Place) {
     this.#toolbox = toolbox;
@@ -37,9 +38,16 @@ export class Residency {
     return undefined;
   }
 
+  /** Lets go of the socket, where the sandbox ends as well. */
+  drop(): void {
+    this.#brought = MOST;
+    this.#dropped = true;
+    this.#resident?.drop();
+  }
+
   /** Lets the resident go. Its commands go on. */
   async close(): Promise<void> {
-    this.#brought = MOST;
+    this.drop();
     await this.#coming;
     await this.#resident?.close().catch(ignore);
   }
@@ -48,6 +56,7 @@ export class Residency {
     this.#brought += 1;
     try {
       this.#resident = await Resident.open(this.#toolbox, this.#place);
+      if (this.#dropped) this.#resident.drop();
     } catch {
       // Without one a command costs a request; what is wrong with the sandbox, that request will tell.
     } finally {

@@ -9,6 +9,8 @@ import type { Toolbox } from "./toolbox.ts";
 /** How long the resident may take to come up, and over an answer beside the time that it is to wait. Milliseconds. */
 const GREETING_MS = 15_000;
 const SLACK_MS = 3_000;
+/** Proxies close a socket on which nothing happens, mostly after a minute. */
+const PULSE_MS = 25_000;
 /** The service takes 64 KiB at a time. Longer starts go by a request. Bytes. */
 const LONGEST = 24_000;
 
@@ -41,6 +43,7 @@ export class Resident {
   readonly #waiting = new Map<number, (answer: Poll | undefined) => void>();
   readonly #greeted = Promise.withResolvers<void>();
   readonly #greeting: string;
+  readonly #pulse: ReturnType<typeof setInterval>;
   #arrived: Buffer = Buffer.alloc(0);
   #next = 1;
   #state: "coming" | "here" | "gone" = "coming";
@@ -55,6 +58,10 @@ export class Resident {
     });
     this.#socket.on("close", () => this.#lose("the socket was closed"));
     this.#socket.on("error", (error: Error) => this.#lose(error.message));
+    this.#pulse = setInterval(() => {
+      if (this.#state === "here") this.#socket.ping();
+    }, PULSE_MS);
+    this.#pulse.unref();
   }
 
   /** Brings one up. Rejects where the sandbox cannot have one; nothing is lost by that but speed. */
@@ -88,7 +95,7 @@ export class Resident {
   }
 
   get here(): boolean {
-    return this.#state === "here";
+    return this.#state === "here" && this.#socket.readyState === this.#socket.OPEN;
   }
 
   /** Starts a command; undefined where it cannot say whether it did: then the spool is asked by a request. */
@@ -106,21 +113,26 @@ export class Resident {
         return [Buffer.from(`${bytes.length}:`), bytes];
       }),
     );
-    if (this.#state !== "here" || text.length > LONGEST) return undefined;
+    if (!this.here || text.length > LONGEST) return undefined;
     const number = this.#next++;
     const answer = new Promise<Poll | undefined>((resolve) => this.#waiting.set(number, resolve));
     const late = setTimeout(() => this.#lose("it does not answer"), ms + SLACK_MS);
-    this.#socket.send(Buffer.concat([Buffer.from(`${number} ${text.length} ${sumOf(text)}\n`), text]));
     try {
+      this.#socket.send(Buffer.concat([Buffer.from(`${number} ${text.length} ${sumOf(text)}\n`), text]));
       return await answer;
     } finally {
       clearTimeout(late);
     }
   }
 
+  /** Closes the socket. */
+  drop(): void {
+    this.#lose("it was let go of");
+  }
+
   /** Lets it go: it ends when the last command that it watches over has ended. */
   async close(): Promise<void> {
-    this.#lose("it was let go of");
+    this.drop();
     await this.#toolbox.call({ method: "DELETE", path: `/process/pty/${this.#terminal}` }, (answer) => answer.text());
   }
 
@@ -178,6 +190,7 @@ export class Resident {
     this.#greeted.reject(new GlueError("startFailed", `The sandbox gave no resident: ${why}.`));
     for (const resolve of this.#waiting.values()) resolve(undefined);
     this.#waiting.clear();
+    clearInterval(this.#pulse);
     this.#socket.close();
   }
 }
