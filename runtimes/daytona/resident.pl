@@ -38,6 +38,8 @@ unblock($woken);
 unblock($waker);
 $SIG{CHLD} = sub { syswrite $waker, '.' };
 
+# What may wait until whoever waits for an answer has it.
+my @later;
 my %commands;
 my ($heard, $wired, $used) = ('', 1, now());
 send_out("$greeting\n");
@@ -71,6 +73,7 @@ while ($wired || %commands) {
     answer($command) if !$command->{told} && ($done || now() >= $command->{due});
     delete $commands{ $command->{id} } if $done && $command->{told};
   }
+  $_->() for splice @later;
 }
 
 # Seconds of a clock that nobody sets.
@@ -85,6 +88,11 @@ sub note {
   open my $note, '>:raw', $name or return;
   syswrite $note, $text;
   close $note;
+}
+
+sub soon {
+  my @note = @_;
+  push @later, sub { note(@note) };
 }
 
 # An answer is lost with its wire, which whoever waits for it sees.
@@ -126,11 +134,11 @@ sub hear {
 # The words of a start: see ResidentStart. Without a script the command is an argv, run here as launch.sh does without a deadline.
 sub start {
   my ($number, $id, $ms, $old, $stdin, $input, $script, $cwd, $variables, @argv) = @_;
-  for my $name (split / /, $old) { unlink glob "$name.*" }
+  push @later, map { my $name = $_; sub { unlink glob "$name.*" } } split / /, $old;
   # Whoever is first runs it; who comes second asks carry.sh.
   if (!sysopen my $lock, "$id.lock", O_WRONLY | O_CREAT | O_EXCL, 0644) { return send_out("$number 0 0\n") }
-  note("$id.keep", "$self\n");
-  note("$id.host", "$self .\n");
+  soon("$id.keep", "$self\n");
+  soon("$id.host", "$self .\n");
   my @streams = map { { name => "$id.$_", word => $_, piece => -1, size => PIECE, first => '' } } 'o', 'e';
   my @ends = map { pipe $_->{pipe}, my $end; unblock($_->{pipe}); $end } @streams;
   my $from = '/dev/null';
@@ -149,7 +157,7 @@ sub start {
   }
   my $command = { id => $id, number => $number, streams => \@streams, pid => $pid, due => now() + $ms / 1000 };
   $command->{records} = $script eq '';
-  if (!defined $pid) { $command->{code} = 125; note("$id.over", "125 .\n") }
+  if (!defined $pid) { $command->{code} = 125; soon("$id.over", "125 .\n") }
   $commands{$id} = $command;
 }
 
@@ -188,7 +196,7 @@ sub store {
       close $stream->{pipe};
       $stream->{pipe} = undef;
       close $stream->{file} if $stream->{file};
-      note("$stream->{name}.end", ($stream->{piece} + 1) . " .\n");
+      soon("$stream->{name}.end", ($stream->{piece} + 1) . " .\n");
       return;
     }
     if ($stream->{size} >= PIECE) {
@@ -226,9 +234,10 @@ sub bury {
     $command->{code} = $status & 127 ? 128 + ($status & 127) : $status >> 8;
     if ($command->{records} && !-e "$command->{id}.exit") {
       my $how = -e "$command->{id}.cancel" ? 'cancel' : $status & 127 ? 'signal' : 'exit';
-      note("$command->{id}.exit", "$how $command->{code} .\n");
+      $command->{record} = "$how $command->{code} .";
+      soon("$command->{id}.exit", "$command->{record}\n");
     }
-    note("$command->{id}.over", "$command->{code} .\n");
+    soon("$command->{id}.over", "$command->{code} .\n");
     next if $command->{told};
     my $soon = now() + LINGER;
     $command->{due} = $soon if $soon < $command->{due};
@@ -242,8 +251,8 @@ sub answer {
   my $id = $command->{id};
   my $text = 's running';
   if (defined $command->{code}) {
-    my $record = '';
-    if (open my $exit, '<', "$id.exit") { $record = <$exit>; chomp $record }
+    my $record = $command->{record} || '';
+    if ($record eq '' && open my $exit, '<', "$id.exit") { $record = <$exit>; chomp $record }
     $text = "s over $command->{code} $record";
   }
   $text .= "\nw 0\n";
