@@ -132,7 +132,13 @@ function changeFact({ capture, landedAt }: SessionMeta): string | undefined {
   if (capture.status === "nothing") return "none";
   if (capture.status === "unavailable") return `unavailable (${capture.reason}): ${capture.message}`;
   const known = capture.facts ?? {};
-  const parts = [`${known.commits} commits, ${known.files_changed} files · tree ${known.head_tree}`];
+  const parts = [
+    `${known.commits ?? 0} commits, ${known.files_changed ?? 0} files · tree ${known.head_tree ?? known.tree}`,
+  ];
+  if (Array.isArray(known.units)) {
+    const changed = known.units.filter(({ status }) => status === "captured").map(({ path }) => path);
+    if (changed.length > 0) parts.push(`also in ${changed.join(", ")}`);
+  }
   if (known.mbox_exact === false) parts.push("runtime.mbox does not carry all of it; apply does");
   if (known.quiescent === false) parts.push("files were still changing");
   parts.push(landedAt !== undefined && landedAt >= capture.at ? `landed or exported ${landedAt}` : "not landed yet");

@@ -4,13 +4,14 @@ import { GlueError } from "../spec/glue-error.ts";
 import { concat, splitLine } from "./bytes.ts";
 import mainPart from "./capture.sh" with { type: "text" };
 import beginPart from "./capture-begin.sh" with { type: "text" };
+import linksPart from "./capture-links.sh" with { type: "text" };
 import nestedPart from "./capture-nested.sh" with { type: "text" };
 import seedPart from "./capture-seed.sh" with { type: "text" };
 import { GLUE_IDENTITY, pathBytes, pathText, UNCOMMITTED_WORK } from "./layout.ts";
 import type { StagedBase } from "./snapshot-types.ts";
-import { embeddedPaths } from "./units.ts";
+import { embeddedPaths, submodulePaths } from "./units.ts";
 
-const script = [beginPart, nestedPart, seedPart, mainPart].join("\n");
+const script = [beginPart, nestedPart, linksPart, seedPart, mainPart].join("\n");
 
 /** A ref of the workspace by its full name, with the object it names. */
 export interface CapturedRef {
@@ -99,6 +100,8 @@ export function questionOf(
     GLUE_NAME: GLUE_IDENTITY.name,
     GLUE_EMAIL: GLUE_IDENTITY.email,
     GLUE_MESSAGE: UNCOMMITTED_WORK,
+    GLUE_UNITS: submodulePaths(question.base.units).join("\n"),
+    GLUE_LINKS: question.base.units.some(({ kind }) => kind === "submodule") ? "1" : "0",
   };
   return { script, env, stdin: request(question) };
 }

@@ -103,7 +103,7 @@ while [ "$passes" -lt 3 ]; do
   check &
   # While that looks: mostly nothing has moved, and then this is the answer.
   ready=0
-  if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && make_tree && index_is_plain && make_commit && make_pack; then ready=1; fi
+  if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && make_pack; then ready=1; fi
   wait
   if [ -e "$tmp/quiescent" ]; then
     quiescent=1
@@ -123,6 +123,7 @@ fi
 
 if [ "$ready" = 0 ]; then
   nested_history
+  kept_links
   # A history that was fetched shallow has borders of its own.
   if [ -s "$tmp/borders" ]; then
     cat "$GLUE_GIT/shallow" "$tmp/borders" | sort -u >"$tmp/shallow"

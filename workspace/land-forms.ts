@@ -67,6 +67,9 @@ export class TreeForms {
   readonly #watch: FilterWatch;
   /** The tree that the index holds. */
   #holds: string | undefined;
+  /** What the repository holds of the session's start, and whether rules were changed since. */
+  #start: string | undefined;
+  #ruled = false;
   #folders = 0;
 
   constructor(place: FormsPlace) {
@@ -98,6 +101,11 @@ export class TreeForms {
     return { raw, git: await this.#apply(others) };
   }
 
+  /** Says what the target holds of the session's start; to be told before the first commit. */
+  startFrom({ git: tree }: TreePair): void {
+    this.#start = tree;
+  }
+
   /** Of a commit; `before` are the trees of its first parent. Whatever equals another parent's has that one's form. */
   async next(raw: string, before: TreePair, parents: readonly TreePair[] = []): Promise<TreePair> {
     await this.#hold(before.git);
@@ -126,10 +134,8 @@ export class TreeForms {
     this.#refuseBuried(changes);
     const files = changes.filter(({ side }) => side?.mode.startsWith("100"));
     const ruled = changes.some(({ path }) => RULES.test(characters(path)));
-    // What the attributes were before this change; the index still has the files that say so.
-    const before = ruled
-      ? await readConversions(this.#git(), this.#place.config, pathsOf(files), true)
-      : new Map<string, Conversion>();
+    this.#ruled ||= ruled;
+    const before = await this.#filtersBefore(files, ruled);
     await this.#enter(changes.filter(({ side }) => side === undefined));
     const tree = join(this.#place.scratch, `tree-${++this.#folders}`);
     mkdirSync(tree);
@@ -144,7 +150,7 @@ export class TreeForms {
       for (const file of files) {
         const key = characters(file.path);
         const conversion = conversions.get(key);
-        const taken = before.get(key)?.filter;
+        const taken = before.get(key);
         if (conversion?.filter === undefined) {
           if (taken !== undefined) this.#watch.refuseTakenOut(file.path, taken);
           this.#watch.sawPlain(file.path, file.side?.id ?? "");
@@ -159,6 +165,23 @@ export class TreeForms {
     // An object of the user's that is not here (a partial clone) stays what it is; whether all that is new is here is asked later.
     this.#holds = await gitText(["write-tree", "--missing-ok"], this.#git());
     return this.#holds;
+  }
+
+  /** The filters that files had before the rules were changed: in the commit before this one, and when the session began. */
+  async #filtersBefore(files: readonly Entry[], ruled: boolean): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    const add = (conversions: ReadonlyMap<string, Conversion>) => {
+      for (const [path, { filter }] of conversions) if (filter !== undefined) found.set(path, filter);
+    };
+    const { config, scratch } = this.#place;
+    if (ruled) add(await readConversions(this.#git(), config, pathsOf(files), true));
+    if (this.#ruled && this.#start !== undefined) {
+      const options = this.#git();
+      const atStart = { ...options, env: { ...options.env, GIT_INDEX_FILE: join(scratch, "start-index") } };
+      await git(["read-tree", this.#start], atStart);
+      add(await readConversions(atStart, config, pathsOf(files), true));
+    }
+    return found;
   }
 
   async #convert(files: readonly Entry[], conversions: ReadonlyMap<string, Conversion>, tree: string): Promise<void> {

@@ -120,6 +120,7 @@ async function rewriteAll(request: RewriteRequest, stands: boolean, forms: TreeF
       why.add("converted");
     }
   }
+  forms?.startFrom(startPair);
   if (!renamed.has(start)) take(start, originals[0] ?? "", startPair, undefined);
   for (const [at, { id, parents }] of commits.entries()) {
     const raw = rawTrees.get(id) ?? "";

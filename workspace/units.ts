@@ -49,7 +49,14 @@ export function unitPath(unit: NestedUnit): string {
 
 /** Embedded repositories whose contents are in the sandbox: to the repository around them they are not there. */
 export function embeddedPaths(units: readonly NestedUnit[]): string[] {
-  return units
-    .filter(({ kind, base, staged }) => kind === "embedded" && base !== null && staged?.sandbox.gitDir !== null)
-    .map(({ path }) => path);
+  return units.filter((unit) => unit.kind === "embedded" && isInside(unit)).map(({ path }) => path);
+}
+
+/** Submodules whose contents are in the sandbox. */
+export function submodulePaths(units: readonly NestedUnit[]): string[] {
+  return units.filter((unit) => unit.kind === "submodule" && isInside(unit)).map(unitPath);
+}
+
+function isInside({ base, staged }: NestedUnit): boolean {
+  return base !== null && staged?.sandbox.gitDir !== null;
 }

@@ -83,6 +83,15 @@ corner("a change takes a file out of its filter", ["git-crypt"], async () => {
   await refused(of, id, 'takes secret.edited out of the filter "git-crypt"');
 });
 
+corner("a change takes files out of their filter first, and changes them later", ["git-crypt"], async () => {
+  const of = place(CRYPT);
+  const { id } = await session(
+    of,
+    `sed -i '/secret/d' .gitattributes; git commit -qam rules; echo text >>a.txt; git commit -qam text; echo 'PLAIN second' >secret.edited`,
+  );
+  await refused(of, id, 'takes secret.edited out of the filter "git-crypt"');
+});
+
 corner("filtered content under a name without a filter", ["git-crypt"], async () => {
   const of = place(CRYPT);
   const { id } = await session(

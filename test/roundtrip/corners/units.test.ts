@@ -115,6 +115,48 @@ corner("a submodule that is not checked out", [], async () => {
   );
 });
 
+corner("a submodule is checked out inside and changed", [], async () => {
+  const of = place(`${NESTED}; git submodule --quiet deinit -f lib`);
+  const { id, said } = await session(
+    of,
+    `git -c protocol.file.allow=always clone -q '${of.root}/lib' lib; cd lib; echo mine >>lib.txt; git commit -qam mine; git rev-parse HEAD >'${of.root}/lib.id'; echo loose >loose`,
+  );
+  expect(said).toContain("submodule lib, which did not travel, was changed inside");
+  const { branch, said: told } = await landed(of, id);
+  expect(told).toContain(
+    "refs/glue/submodules/1/refs/heads/main, refs/glue/submodules/1/HEAD, refs/glue/submodules/1/work",
+  );
+  expect(of.here(`git rev-parse ${branch}:lib`)).toBe(of.here("cat ../lib.id"));
+  of.here(
+    `git fetch -q ../home/sessions/${id}/runtime.bundle refs/glue/submodules/1/work:refs/glue/work; git -C ../lib fetch -q ../user refs/glue/work:refs/heads/got`,
+  );
+  expect(of.here("git -C ../lib log --format=%s got; git -C ../lib show got:loose")).toBe(
+    "uncommitted work\nmine\nwith deep\nlib start\nloose",
+  );
+});
+
+corner("files in the folder of a submodule that is not checked out", [], async () => {
+  const of = place(`${NESTED}; git submodule --quiet deinit -f lib`);
+  const { id, said } = await session(of, "echo stray >lib/stray");
+  expect(said).toContain("submodule lib, which did not travel, was changed inside");
+  of.here(`git fetch -q ../home/sessions/${id}/runtime.bundle refs/glue/submodules/1/work:refs/heads/got`);
+  expect(of.here("git ls-tree --name-only got; git show got:stray")).toBe("stray\nstray");
+});
+
+corner("a submodule that its rules tell git to ignore", [], async () => {
+  const of = place(`${NESTED}; git config -f .gitmodules submodule.lib.ignore all; git commit -qam ignore`);
+  const { id } = await session(
+    of,
+    "cd lib; echo more >>lib.txt; git commit -qam more; git rev-parse HEAD >../../lib.id; cd ..; cp ../lib.id '" +
+      of.root +
+      "/lib.id'",
+  );
+  const { branch } = await landed(of, id);
+  expect(of.here(`git -C lib rev-parse ${branch}; git rev-parse ${branch}:lib`)).toBe(
+    of.here("cat ../lib.id ../lib.id"),
+  );
+});
+
 corner("a submodule is removed inside", [], async () => {
   const of = place(NESTED);
   const { id, said } = await session(of, "git rm -qf lib; git commit -qm removed");
