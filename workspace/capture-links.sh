@@ -36,7 +36,8 @@ keep_link() {
   fi
   : >"$tmp/link-refs"
   if [ -n "$inner" ]; then
-    borrowed=${borrowed:+$borrowed:}$(quoted "$inner/objects")
+    quote "$inner/objects"
+    borrowed=${borrowed:+$borrowed:}$quoted
     [ -s "$inner/shallow" ] && cat "$inner/shallow" >>"$tmp/borders"
     if [ -n "$recorded" ] && link_git cat-file -e "$recorded^{commit}" 2>"$tmp/err"; then
       # Branches that the submodule's own remote has are no work of the session.
@@ -60,7 +61,8 @@ link_work() {
   export GIT_INDEX_FILE
   rm -f "$GIT_INDEX_FILE"
   if [ -n "$inner" ]; then
-    GIT_ALTERNATE_OBJECT_DIRECTORIES=$(quoted "$inner/objects")
+    quote "$inner/objects"
+    GIT_ALTERNATE_OBJECT_DIRECTORIES=$quoted
     export GIT_ALTERNATE_OBJECT_DIRECTORIES
   fi
   if [ -n "$link_head" ]; then own read-tree "$link_head" || return 1; fi
