@@ -3,7 +3,7 @@ import { type CommandEntry, readCommandLog } from "../session/command-log.ts";
 import { findSession } from "../session/find.ts";
 import { readOrHeal } from "../session/heal.ts";
 import { describe } from "../session/list.ts";
-import type { SessionMeta } from "../session/meta.ts";
+import { type SessionMeta, savedChange } from "../session/meta.ts";
 import type { Surroundings } from "../session/session.ts";
 import { type SessionFolder, sessionFolder } from "../session/store.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
@@ -122,9 +122,20 @@ function facts(around: Surroundings, folder: SessionFolder, meta: SessionMeta): 
     ["folder", meta.tree.top],
     ["opened", meta.createdAt],
     ["files", folder.path],
+    ...checkpointRow(meta),
   ];
   const told = changeFact(meta);
   return told === undefined ? rows : [...rows, ["change", told]];
+}
+
+/** Of a session whose end brought nothing newer. */
+function checkpointRow(meta: SessionMeta): string[][] {
+  const { checkpoint } = meta;
+  if (checkpoint === undefined || savedChange(meta) !== checkpoint) return [];
+  const { commits, files_changed: files, head_tree: tree } = checkpoint.facts ?? {};
+  const what =
+    checkpoint.status === "captured" ? `${commits} commits, ${files} files · tree ${tree}` : "nothing had changed";
+  return [["checkpoint", `${checkpoint.at}: ${what}`]];
 }
 
 function changeFact({ capture, landedAt }: SessionMeta): string | undefined {

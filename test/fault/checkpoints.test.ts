@@ -43,6 +43,8 @@ test("whoever dies, the patch of the last checkpoint is there, says from when it
   const listed = JSON.parse((await glue(home, ["session", "list", "--json"], { cwd })).stdout);
   expectSchema(listed, "session-list");
   expect(listed.sessions[0]).toMatchObject({ id, change: "unlanded", checkpointAt: expect.any(String) });
+  expectSchema(JSON.parse((await glue(home, ["session", "show", "--json", id], { cwd })).stdout), "session-show");
+  expect((await glue(home, ["session", "show", id], { cwd })).stdout).toContain("1 commits, 1 files");
   const keeper = keeperOf(home, id)?.pid ?? 0;
   process.kill(keeper, "SIGKILL");
   child.kill("SIGKILL");
