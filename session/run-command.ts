@@ -55,7 +55,7 @@ export async function runCommand(
 }
 
 /** `sessionClosed` where the session is being closed. To be asked after what is about to happen was written down. */
-export async function refuseIfChanged(session: LiveSession): Promise<void> {
+export async function refuseIfChanged(session: Session & { readonly version?: string | undefined }): Promise<void> {
   if (session.version !== undefined && session.version !== versionOf(session.folder)) await refuseIfClosing(session);
 }
 

@@ -7,9 +7,9 @@ import { withDefaults } from "./command-defaults.ts";
 import { randomName } from "./id.ts";
 import { forgetJob, type JobFolder, makeJobFolder, writeRecord } from "./job-record.ts";
 import { type Job, recordedJob } from "./jobs.ts";
-import type { LiveSession } from "./live-session.ts";
 import { maskFor } from "./mask.ts";
 import { describe, recorder, refuseIfChanged, startedEvent } from "./run-command.ts";
+import type { Session } from "./session.ts";
 
 /** A job's stdin is at its end, and it has no terminal. */
 export type JobOptions = Pick<RunOptions, "cwd" | "env" | "timeoutMs" | "graceMs" | "signal">;
@@ -18,7 +18,7 @@ export type JobOptions = Pick<RunOptions, "cwd" | "env" | "timeoutMs" | "graceMs
  * Starts a command that outlives this process, and resolves when it runs. It is on record before it is started. Errors as of
  * `CommandExecutor.run`; `sessionClosed` where the session is being closed.
  */
-export async function startJob(session: LiveSession, command: Command, options: JobOptions = {}): Promise<Job> {
+export async function startJob(session: Session, command: Command, options: JobOptions = {}): Promise<Job> {
   const full = withDefaults(session.meta, options, session.env);
   const mask = maskFor(session.options, session.env, full.env ?? {});
   const folder = makeJobFolder(session.folder);
@@ -64,6 +64,6 @@ function forgetUnlessUnsure(folder: JobFolder, error: unknown): void {
   if (isGlueError(error) && error.code !== "outcomeUnknown" && error.code !== "runtimeUnreachable") forgetJob(folder);
 }
 
-function atWorkspace(session: LiveSession, path: string): string {
+function atWorkspace(session: Session, path: string): string {
   return isAbsolute(path) ? path : posix.join(session.runtime.paths.workspace, path);
 }

@@ -7,8 +7,10 @@ import type { Home } from "../../session/home.ts";
 import { jobNumbers } from "../../session/job-record.ts";
 import { findJob, killJob, listJobs, openJobs, readJob, readSavedJob, waitJob } from "../../session/jobs.ts";
 import { isInUse } from "../../session/judge.ts";
+import { keepSession } from "../../session/keeper.ts";
 import { liveJobs, liveSessions } from "../../session/live-ids.ts";
 import { machineFacts } from "../../session/owner.ts";
+import { readMeta } from "../../session/read-meta.ts";
 import { startJob } from "../../session/start-job.ts";
 import { sessionFolder } from "../../session/store.ts";
 import { glue, until } from "../support/glue.ts";
@@ -147,6 +149,37 @@ describe("closing a session with jobs that run", () => {
     writeFileSync(join(cwd, "go"), "");
     expect((await closing).code).toBe(0);
     expect((await run(home, cwd, "job", "logs", `${id}/1`)).stdout).toBe("done\n");
+  }, 30_000);
+});
+
+describe("a job that nobody asks about", () => {
+  test("keeps its session from being closed as idle, until it is over", async () => {
+    const { home, cwd, id, around, folder } = await opened();
+    await run(home, cwd, "exec", "-d", "-c", "until [ -e go ]; do sleep 0.05; done; echo last words");
+    const kept = keepSession(around, id, new AbortController().signal, { renewMs: 50, idleMs: 200 });
+    await Bun.sleep(1_000);
+    expect(readMeta(folder).state).toBe("open");
+    writeFileSync(join(cwd, "go"), "");
+    expect(await kept).toBe("idle");
+    expect(readMeta(folder).state).toBe("closed");
+    expect((await run(home, cwd, "job", "logs", `${id}/1`)).stdout).toBe("last words\n");
+  }, 30_000);
+
+  test("keeps its session from being pruned by age, until it is over", async () => {
+    const { home, cwd, id } = await opened();
+    await run(home, cwd, "exec", "-d", "-c", "until [ -e go ]; do sleep 0.05; done");
+    const prune = async () => {
+      await Bun.sleep(1_100);
+      const { stdout } = await run(home, cwd, "prune", "--older-than", "1s", "--json");
+      return JSON.parse(stdout).items.map(({ outcome, why }: Record<string, string>) => [outcome, why]);
+    };
+    expect(await prune()).toEqual([["kept", "a command runs in it"]]);
+    writeFileSync(join(cwd, "go"), "");
+    await Bun.sleep(500);
+    // That it ended was seen now, which is a use of the session.
+    await prune();
+    expect(await prune()).toEqual([["released", expect.stringContaining("it was not used")]]);
+    expect(readMeta(sessionFolder(home, id)).state).toBe("closed");
   }, 30_000);
 });
 
