@@ -81,12 +81,12 @@ describe("evidence", () => {
 
   test("is demanded of every yes and partial once the file is there", () => {
     const root = project({
-      "runtime-capabilities.yaml": (text) => text.replace("background_jobs: planned", "background_jobs: partial"),
+      "runtime-capabilities.yaml": (text) => text.replace("browser_cdp: planned", "browser_cdp: partial"),
     });
     evidence(root, { "host.command_capture": entry });
     run(root);
     const unproven = yes(root);
-    expect(unproven).toContain("host.background_jobs");
+    expect(unproven).toContain("host.browser_cdp");
     expect(unproven).toContain("docker.command_capture");
     expect(unproven).not.toContain("host.command_capture");
     expect(unproven).not.toContain("modal.gpu");
