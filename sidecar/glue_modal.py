@@ -17,6 +17,7 @@ WINDOW = 4 * 1024 * 1024
 CALL_SECONDS = 120
 IMAGE_SECONDS = 3_600
 POLL_SECONDS = 15
+END_SECONDS = 10
 # What a farewell ends with where no command has run yet.
 NOTHING_TO_SAVE = 66
 # Requests of the glue that started the sidecar; the rest is for those on the socket as well.
@@ -441,7 +442,7 @@ class Peer:
         await self.sidecar.serve_others(path)
         return {}
 
-    async def do_exec(self, exec, argv, credit, stdin=False, timeout=None, pty=False):
+    async def do_exec(self, exec, argv, credit, stdin=False, timeout=None, pty=False, wait=True):
         sidecar = self.sidecar
         if sidecar.ended is not None:
             raise dead(sidecar.ended)
@@ -455,7 +456,9 @@ class Peer:
         streams = [
             spawn(self.carry(exec, running, fd, stream)) for fd, stream in ((1, process.stdout), (2, process.stderr))
         ]
-        running.tasks += [*streams, spawn(self.await_end(exec, running, streams))]
+        running.tasks += streams
+        if wait:
+            running.tasks.append(spawn(self.await_end(exec, running, streams)))
         if not stdin:
             spawn(no_input(process))
         return {}
@@ -479,7 +482,7 @@ class Peer:
         await asyncio.gather(*streams)
         params = {"exec": number}
         try:
-            code = params["code"] = await running.process.wait.aio()
+            code = params["code"] = await self.code_of(running.process)
             # The service's own time limit is no exception: -1, or 137 as if the command had been killed.
             late = running.timeout is not None and time.monotonic() - running.began >= running.timeout
             if code == -1 or code == 137 and late:
@@ -489,6 +492,16 @@ class Peer:
             params.pop("code", None)
             params["error"] = {"message": str(failure), "data": failure.data}
         await self.wire.send({"method": "exited", "params": params})
+
+    async def code_of(self, process):
+        """Its streams have ended, so it is over or about to be. The SDK itself waits for ever for a worker that does not answer."""
+        try:
+            return await asyncio.wait_for(process.wait.aio(), END_SECONDS)
+        except asyncio.TimeoutError:
+            code = await asyncio.wait_for(process.poll.aio(), END_SECONDS)
+            if code is None:
+                raise Failure("unreachable", "nobody says how it ended") from None
+            return code
 
     async def do_input(self, exec, payload, eof=False, data=None):
         running = self.execs.get(exec)

@@ -95,7 +95,8 @@ export class ModalCommand implements RunningCommand {
       exited: (_code, error) => command.#exited(error),
     };
     try {
-      const params = { argv, credit: CREDIT, stdin: true, pty: pty !== undefined };
+      // The marks tell how it ended: nobody need ask the service.
+      const params = { argv, credit: CREDIT, wait: false, stdin: true, pty: pty !== undefined };
       command.#exec.resolve(await sidecar.exec(params, events));
     } catch (error) {
       command.#exec.reject(error);

@@ -60,6 +60,9 @@ function faults(sdk: Sdk): void {
       await double.fault("wait_never", { lasts: true });
       const { stdout, exitCode } = await run(session, { argv: ["sh", "-c", "echo out; exit 9"] });
       expect({ out: stdout.toString(), exitCode }).toEqual({ out: "out\n", exitCode: 9 });
+      // glue's own calls have no record, and ask once more.
+      await session.workspace.write("file", Buffer.from("content"));
+      expect(Buffer.from(await session.workspace.read("file")).toString()).toBe("content");
       await double.fault("wait_never", null);
       await session.close();
     }),
