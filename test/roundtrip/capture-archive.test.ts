@@ -120,18 +120,9 @@ testNeeding(
   "a file that cannot be read fails the capture from a sandbox without git",
   async () => {
     const { staged, request } = stage();
-    sh(staged.root, "chmod 755 .. .; chown -R nobody box; chmod -R a+rX box; chmod 000 box/workspace/a.txt");
-    const { executor, workspace } = staged.sandbox;
-    const asNobody: typeof executor = {
-      run: (command, options) =>
-        executor.run(
-          "script" in command
-            ? { argv: ["setpriv", "--reuid=nobody", "--clear-groups", "sh", "-c", command.script] }
-            : command,
-          options,
-        ),
-    };
-    const error = await capture({ executor: asNobody, workspace }, request).catch((thrown: unknown) => thrown);
+    const sandbox = staged.sandbox.unprivileged();
+    staged.inside("chmod 000 a.txt");
+    const error = await capture(sandbox, request).catch((thrown: unknown) => thrown);
     expect(isGlueError(error, "captureFailed") && error.message).toContain("a.txt");
   },
   120_000,

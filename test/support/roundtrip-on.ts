@@ -16,6 +16,8 @@ export interface TestSandbox extends LocalSandbox {
   readonly folder: string;
   /** A folder that both sides can read, as each of them names it. */
   readonly shared: { readonly here: string; readonly there: string };
+  /** The same for commands whose user file modes bind; on this machine that needs root, and gives all that is there to that user. */
+  unprivileged(): LocalSandbox;
   /** Runs a script in the workspace, as an agent would. */
   spawn(script: string, env: Readonly<Record<string, string>>): { exitCode: number; stdout: Buffer; stderr: Buffer };
 }
@@ -40,9 +42,28 @@ export function testSandbox(root: string, env: Readonly<Record<string, string>>)
   return {
     ...local,
     folder: workspace,
+    unprivileged: () => asNobody(root, local),
     shared: { here: root, there: root },
     spawn: (script, more) =>
       Bun.spawnSync(["sh", "-ec", script], { cwd: workspace, env: { ...more }, stdin: "ignore" }),
+  };
+}
+
+function asNobody(root: string, local: LocalSandbox): LocalSandbox {
+  const given = Bun.spawnSync(["sh", "-ec", "chmod 755 ../.. .. .; chown -R nobody .; chmod -R a+rX ."], { cwd: root });
+  if (given.exitCode !== 0) throw new Error(given.stderr.toString());
+  const { executor } = local;
+  return {
+    ...local,
+    executor: {
+      run: (command, options) =>
+        executor.run(
+          "script" in command
+            ? { argv: ["setpriv", "--reuid=nobody", "--clear-groups", "sh", "-c", command.script] }
+            : command,
+          options,
+        ),
+    },
   };
 }
 
@@ -92,6 +113,8 @@ function spriteSandbox(root: string, env: Readonly<Record<string, string>>): Tes
     workspace: late(attached),
     paths,
     folder: `${top}/workspace`,
+    // It is none other than that anyway.
+    unprivileged: () => ({ executor, workspace: late(attached), paths }),
     shared: { here: `${top}/home/sprite`, there: "/home/sprite" },
     spawn(script, more) {
       const words = Object.entries(more).map(([name, value]) => `${name}=${value}`);
