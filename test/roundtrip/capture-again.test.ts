@@ -181,7 +181,7 @@ describe("a capture that follows another", () => {
 /** The start and these files, whatever ignores them. */
 function tree(staged: Staged, files: string): string {
   return staged.inside(
-    `export GIT_INDEX_FILE=$PWD/../index; git read-tree ${staged.base.base?.commit}; git update-index --add numbers ${files}; git write-tree; rm ../index`,
+    `export GIT_INDEX_FILE=$OUT/index; git read-tree ${staged.base.base?.commit}; git update-index --add numbers ${files}; git write-tree; rm $OUT/index`,
   );
 }
 

@@ -260,7 +260,7 @@ const CASES: readonly Case[] = [
   {
     title: "rules in .git/info/exclude and in a global excludes file",
     inside:
-      "echo secret >.git/info/exclude; echo x >secret; git config core.excludesFile ../rules; echo other >../rules; echo y >other; echo z >shown",
+      "echo secret >.git/info/exclude; echo x >secret; git config core.excludesFile $OUT/rules; echo other >$OUT/rules; echo y >other; echo z >shown",
     facts: { files_changed: 1 },
     tree: "excluded",
   },
@@ -289,7 +289,8 @@ const CASES: readonly Case[] = [
   },
   {
     title: "a linked worktree with a detached commit",
-    inside: "git worktree add -q --detach ../wt; (cd ../wt; echo w >w; git add w; git commit -qm w); echo 4 >>a.txt",
+    inside:
+      "git worktree add -q --detach $OUT/wt; (cd $OUT/wt; echo w >w; git add w; git commit -qm w); echo 4 >>a.txt",
     facts: { commits: 1 },
   },
 ];
@@ -314,8 +315,8 @@ describe("a capture brings back", () => {
         tree === undefined
           ? undefined
           : staged.inside(
-              `export GIT_INDEX_FILE=$PWD/../index GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.sparseCheckout GIT_CONFIG_VALUE_0=false
-               git read-tree ${staged.base.base?.commit}; ${TREES[tree]}; git write-tree; rm ../index`,
+              `export GIT_INDEX_FILE=$OUT/index GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.sparseCheckout GIT_CONFIG_VALUE_0=false
+               git read-tree ${staged.base.base?.commit}; ${TREES[tree]}; git write-tree; rm $OUT/index`,
             );
       const result = await captureProven(staged, expected);
       expect(result.status).toBe("captured");

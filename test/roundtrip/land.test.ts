@@ -216,8 +216,8 @@ test(
     const staged = handStage(tempDir(), "echo a >a; git add -A; git commit -qm start");
     staged.inside(
       `echo b >>a; git commit -qam two
-     { git cat-file commit HEAD | sed '/^committer/q'; printf 'gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n aGVsbG8=\\n -----END PGP SIGNATURE-----\\n\\nsigned\\n'; } | git hash-object -t commit -w --stdin >../id
-     git reset -q --hard "$(cat ../id)"`,
+     { git cat-file commit HEAD | sed '/^committer/q'; printf 'gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n aGVsbG8=\\n -----END PGP SIGNATURE-----\\n\\nsigned\\n'; } | git hash-object -t commit -w --stdin >$OUT/id
+     git reset -q --hard "$(cat $OUT/id)"`,
     );
     const signed = await capture(staged.sandbox, staged.request);
     const landed = await land({ ...staged.request, sessionId: "s1", target: staged.user });

@@ -15,7 +15,7 @@ export interface Staged {
   readonly sandbox: TestSandbox;
   readonly base: StagedBase;
   readonly request: CaptureRequest;
-  /** Runs a script in the workspace, as an agent would; its stdout. */
+  /** Runs a script in the workspace, as an agent would; its stdout. `OUT` is a folder outside of the workspace. */
   inside(script: string): string;
   /** Runs a script in the user's repository. */
   here(script: string): string;
@@ -65,9 +65,9 @@ export function handStage(
   );
   sh(user, `echo ${commit} | GIT_SHALLOW_FILE=../shallow git pack-objects --revs --stdout -q >>../session/base.bundle`);
   const sandbox = testSandbox(join(root, "box"), { ...PLAIN_ENV, ...options.env });
-  const inside = (script: string) =>
-    said(sandbox.spawn(script, { ...PLAIN_ENV, ...options.env }), sandbox.paths.workspace, script);
   const { here, there } = sandbox.shared;
+  const env = { ...PLAIN_ENV, OUT: there, ...options.env };
+  const inside = (script: string) => said(sandbox.spawn(script, env), sandbox.paths.workspace, script);
   for (const [from, to] of [
     [join(sessionDir, "base.bundle"), "hand.bundle"],
     [join(root, "shallow"), "hand.shallow"],
