@@ -1,5 +1,5 @@
 /** Saves the change of a session again and again while a glue process of it lives, so that the death of the sandbox costs little. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isGlueError } from "../spec/glue-error.ts";
 import type { CaptureReport } from "./capture-hook.ts";
 import { readCommandLog } from "./command-log.ts";
@@ -32,6 +32,8 @@ export function keepCheckpoints(
   let failing = false;
   let making: Promise<void> | undefined;
   const make = async () => {
+    // A job that ended unseen would count as one that runs.
+    if (existsSync(session.folder.jobs)) await (await import("./jobs.ts")).settleJobs(session);
     const now = size();
     if (now === seen && !isInUse(session, session.folder)) return;
     const report = await save(session);

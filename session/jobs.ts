@@ -97,6 +97,11 @@ export function openJobs(folder: SessionFolder): number[] {
   return jobNumbers(folder).filter((number) => readEnd(jobFolderOf(folder, number)) === undefined);
 }
 
+/** Sees to it that the end of every job that is over is on record: whether one runs that nobody asks about, only the sandbox knows. */
+export async function settleJobs(session: Session): Promise<void> {
+  if (openJobs(session.folder).length > 0) await lookAtOpen(session);
+}
+
 /** One job; `jobNotFound` where the session has none of that number. */
 export async function findJob(session: Session, number: number): Promise<Job> {
   const { folder } = placeOf(session, number);
@@ -259,7 +264,7 @@ export function placeOf(session: Session, number: number): { folder: JobFolder; 
   const folder = jobFolderOf(session.folder, number);
   const record = readRecord(folder);
   if (record === undefined) throw jobNotFound(session.id, String(number));
-  return { folder, place: { folder: jobFolder(session.runtime, String(number)), command: record.command } };
+  return { folder, place: { folder: jobFolder(session.runtime, `${session.id}-${number}`), command: record.command } };
 }
 
 /** There is no job of that name. */

@@ -180,8 +180,7 @@ function idleWatch(session: LiveSession, idleMs: number | undefined): () => Prom
     if (now !== seen) since = performance.now();
     seen = now;
     if (performance.now() - since < idleMs) return false;
-    // Whether a job that nobody asks about still runs, only the sandbox knows.
-    if (existsSync(session.folder.jobs)) await (await import("./jobs.ts")).listJobs(session);
+    if (existsSync(session.folder.jobs)) await (await import("./jobs.ts")).settleJobs(session);
     if (isInUse(session, session.folder)) {
       since = performance.now();
       return false;

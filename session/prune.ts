@@ -83,11 +83,11 @@ export async function prune(around: Surroundings, request: PruneRequest): Promis
 /** Whether a job that nobody asks about still runs, only the sandbox knows; where it does not tell, the job counts as one that runs. */
 async function lookAtItsJobs(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<void> {
   if (meta.state !== "open" || !existsSync(folder.jobs)) return;
-  const [{ attachTo }, { listJobs, openJobs }] = await Promise.all([import("./attach.ts"), import("./jobs.ts")]);
+  const [{ attachTo }, { openJobs, settleJobs }] = await Promise.all([import("./attach.ts"), import("./jobs.ts")]);
   if (openJobs(folder).length === 0) return;
   try {
     const session = await attachTo(around, folder, meta);
-    await listJobs(session);
+    await settleJobs(session);
     await session.detach();
   } catch (error) {
     if (!isGlueError(error)) throw error;

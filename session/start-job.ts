@@ -40,7 +40,7 @@ export async function startJob(session: Session, command: Command, options: JobO
   const started = performance.now();
   try {
     await refuseIfChanged(session);
-    const place = { folder: jobFolder(session.runtime, String(folder.number)), command: id };
+    const place = { folder: jobFolder(session.runtime, `${session.id}-${folder.number}`), command: id };
     await startIn(session.runtime, place, command, {
       cwd,
       ...(full.env === undefined ? {} : { env: full.env }),

@@ -22,7 +22,7 @@ export interface JobPlace {
   readonly command: string;
 }
 
-/** The folder of the job with that name (a number, say). */
+/** The folder of the job with that name, which no other job in the sandbox may have: several sessions may follow one another in it. */
 export function jobFolder(target: JobTarget, name: string): string {
   return `${target.paths.private}/jobs/${name}`;
 }
