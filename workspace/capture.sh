@@ -24,15 +24,13 @@ add_tracked() {
   done
 }
 vanished() { grep -qE 'No such file or directory|unable to stat|short read' "$tmp/add.err"; }
-# A nested repository without a file stays in the list.
-settled() { [ ! -s "$tmp/others" ] || ! lines <"$tmp/others" | grep -q '[^/]$'; }
-# Looks once more at everything, and leaves $tmp/quiescent where it is as it was added.
+# Looks once more at everything, and leaves $tmp/quiescent where it is as it was added. A nested repository without a file stays among
+# the others.
 check() {
-  others &
-  clean=1
-  own diff-files --quiet --ignore-submodules=dirty 2>"$tmp/diff.err" || clean=0
-  wait
-  if [ "$clean" = 1 ] && settled && [ ! -s "$tmp/add.err" ] && [ ! -s "$tmp/diff.err" ]; then : >"$tmp/quiescent"; fi
+  own ls-files -t -m -o -z -X "$tmp/included" --exclude-standard >"$tmp/moved" 2>"$tmp/moved.err" || return 0
+  [ ! -s "$tmp/moved" ] || ! lines <"$tmp/moved" | grep -qv '^? .*/$' || return 0
+  if [ -s "$tmp/moved.err" ] && grep -qv '^warning: could not open directory ' "$tmp/moved.err"; then return 0; fi
+  [ -s "$tmp/add.err" ] || : >"$tmp/quiescent"
 }
 
 make_tree() { tree=$(own write-tree 2>"$tmp/tree.err"); }
@@ -117,6 +115,7 @@ if [ "$quiescent" = 0 ]; then
     sed 's/^/unreadable /' "$tmp/bad"
     fail unreadable
   fi
+  others
   lines <"$tmp/others" | head -n 100 | sed -e '/\/$/d' -e 's/^/left /'
 fi
 [ ! -s "$tmp/others.err" ] || sed -n 's/^warning: could not open directory /leftdir /p' "$tmp/others.err" | head -n 100
