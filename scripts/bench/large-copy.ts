@@ -4,7 +4,7 @@ import { ROOT } from "../build/compile.ts";
 import type { Context } from "./entry.ts";
 import { makeLargeRepository } from "./large-repository.ts";
 
-const SHAPE = { kind: "source", files: 6_000, bytes: 100_000_000, commits: 2_000 } as const;
+const SHAPE = { kind: "source", files: 6_000, bytes: 100_000_000, commits: 500 } as const;
 
 /** Made once and kept beside the binary, because making it takes longer than measuring. */
 export async function copyOfLarge({ output }: Context, repository: string): Promise<void> {
