@@ -65,6 +65,8 @@ export async function runIn(session: Session, plan: CommandPlan, io: Io, interru
 async function close(session: Session): Promise<{ report?: CloseReport; problem?: unknown }> {
   try {
     const report = await session.close();
+    // The sandbox is kept: what outlives this process must not take its end for the sandbox's. One that cannot be reached hears of neither.
+    if (report.problem !== undefined) await session.detach().catch(() => undefined);
     return { report, problem: report.problem };
   } catch (problem) {
     return { problem };

@@ -269,6 +269,25 @@ function stack(sdk: Sdk): void {
     expect(performance.now() - began).toBeLessThan(45_000);
   });
 
+  testWithModal("a run whose change cannot be captured keeps its sandbox until it is given up", async () => {
+    const at = await repository(double, sdk);
+    const ran = await glue(
+      at,
+      "run",
+      "--set",
+      "capture_cap_mb=1",
+      "-c",
+      "echo made >made; head -c 2000000 /dev/urandom >big",
+    );
+    expect({ code: ran.code, err: ran.err }).toEqual({ code: 125, err: expect.stringContaining("capture_cap_mb") });
+    const { id } = await sessionOf(at);
+    await Bun.sleep(1_000);
+    expect(await running(at, id)).toBe(1);
+    expect((await glue(at, "session", "close", id)).code).toBe(1);
+    await succeed(at, "session", "rm", "--force", id);
+    expect(await running(at, id)).toBe(0);
+  });
+
   testWithModal("the token is nowhere on disk, nor in what is printed", async () => {
     const at = await repository(double, sdk);
     const secret = at.env.MODAL_TOKEN_SECRET ?? "";
