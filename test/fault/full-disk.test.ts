@@ -2,14 +2,16 @@ import { describe, expect } from "bun:test";
 import { readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Home, openHome } from "../../session/home.ts";
-import { glue } from "../support/glue.ts";
+import { readMeta } from "../../session/read-meta.ts";
+import { sessionFolder } from "../../session/store.ts";
+import { glue, startGlue, until } from "../support/glue.ts";
 import { testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 /** A home on a small file system of its own, for the length of a test. */
-async function withSmallDisk(use: (home: Home, disk: Disk) => Promise<void>): Promise<void> {
+async function withSmallDisk(use: (home: Home, disk: Disk) => Promise<void>, size = "256k"): Promise<void> {
   const mount = realpathSync(tempDir());
-  run("mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", mount);
+  run("mount", "-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs", mount);
   try {
     await use(openHome({ GLUE_HOME: mount }), {
       fill() {
@@ -75,6 +77,37 @@ describe("a home without room", () => {
       expect(await glue(home, ["exec", "--", "echo", "works"], { cwd })).toMatchObject({ code: 0, stdout: "works\n" });
       expect(await glue(home, ["session", "close", id], { cwd })).toMatchObject({ code: 0 });
     }),
+  );
+
+  testNeeding(
+    ["root", "linux"],
+    "fails a checkpoint and not the work: the one before it stands, and with room again all is saved",
+    () =>
+      withSmallDisk(async (home, disk) => {
+        const cwd = realpathSync(tempDir());
+        writeFileSync(join(cwd, "file"), "one\n");
+        const copy = ["-r", "host", "--copy", "--set", "checkpoint_seconds=1"];
+        const id = (await glue(home, ["session", "start", "-q", ...copy], { cwd })).stdout.trim();
+        const folder = sessionFolder(home, id);
+        const saved = () => readMeta(folder).checkpoint;
+        const work = startGlue(home, ["exec", "-c", "echo two > file; sleep 300"], { cwd });
+        await until("a checkpoint has it", () => saved()?.status === "captured");
+        disk.fill();
+        // Two checkpoints are due, and can be made only if they need no room.
+        await Bun.sleep(2_500);
+        const stands = saved();
+        expect(stands?.status).toBe("captured");
+        const recovered = await glue(home, ["session", "diff", id], { cwd });
+        expect(recovered.stdout).toContain("+two");
+        disk.free();
+        const later = () => (saved()?.at ?? "") > (stands?.at ?? "");
+        await until("checkpoints go on", later, 20_000);
+        expect(await glue(home, ["session", "close", "-q", id], { cwd })).toMatchObject({ code: 0 });
+        work.kill("SIGKILL");
+        await work.exited;
+        expect((await glue(home, ["session", "diff", id], { cwd })).stdout).toContain("+two");
+      }, "4m"),
+    60_000,
   );
 
   testNeeding(["root", "linux"], "that is read-only is refused as such, and can still be listed", () =>
