@@ -76,7 +76,9 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
   const unsaved = existsSync(session.folder.jobs) ? await endAndSaveJobs(session) : await stopEverything(session);
   if (unsaved !== undefined) return unsaved;
   if (session.meta.mode === "direct") return undefined;
-  const report = await capture(session, occasion);
+  let report = await capture(session, occasion);
+  if (report.reason === "executorDead" && report.mayRelease && (await revive(session)))
+    report = await capture(session, occasion);
   if (report.status === "unavailable") {
     session.voice.warn(captureGapLine(report));
     const saved = checkpointLine(session.meta);
@@ -91,6 +93,21 @@ async function bringBack(session: LiveSession, occasion: CaptureOccasion): Promi
   return new GlueError("captureFailed", `The change of session ${session.id} could not be captured: ${note}.`, {
     hint: `Its sandbox is kept. Run glue session close ${session.id} again; glue session rm --force ${session.id} gives the change up.`,
   });
+}
+
+/** Starts a sandbox that has stopped again, so that what is in it can be saved. False where that cannot be. */
+async function revive({ meta, options, voice }: LiveSession): Promise<boolean> {
+  const runtime = await loadRuntime(meta.runtime);
+  try {
+    if (runtime.revive === undefined) return false;
+    await runtime.revive(meta.handle, options);
+    voice.notice("Its sandbox had stopped; it was started again to save the change.");
+    return true;
+  } catch (error) {
+    // Whether it is there at all is asked next.
+    if (isGlueError(error)) return false;
+    throw error;
+  }
 }
 
 /** Whether a sandbox that could not be entered is still there: a container that has stopped keeps its files. */

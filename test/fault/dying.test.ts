@@ -7,12 +7,13 @@ import { liveLease } from "../../session/keeper-lease.ts";
 import { FORMAT_VERSION } from "../../session/meta.ts";
 import { machineFacts } from "../../session/owner.ts";
 import { readMeta } from "../../session/read-meta.ts";
-import { sessionFolder } from "../../session/store.ts";
+import { sessionFolder, sessionIds } from "../../session/store.ts";
 import { OwnEngine } from "../docker/own-engine.ts";
 import { freshHome } from "../session/support.ts";
-import { glue, runs, startGlue, until } from "../support/glue.ts";
+import { glue, REAL_ENGINE, runs, startGlue, until } from "../support/glue.ts";
 import { IMAGES, testNeeding } from "../support/needs.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { leftovers } from "./leftovers.ts";
 
 function project(): string {
   const cwd = join(realpathSync(tempDir()), "project");
@@ -74,6 +75,26 @@ testNeeding(
     }
   },
   120_000,
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "a container that is killed under a run is started again to save the change, and then removed",
+  async () => {
+    const [home, cwd] = [freshHome(), project()];
+    const image = ["--set", `docker.image=${IMAGES["debian-git"]}`, "--set", "docker.fallback_to_host=false"];
+    const args = ["run", "-r", "docker", "--copy", ...image, "-c", "echo two > file; echo ready; sleep 300"];
+    const child = startGlue(home, args, { cwd, env: REAL_ENGINE });
+    await child.stdout.getReader().read();
+    const [id = ""] = sessionIds(home);
+    Bun.spawnSync(["docker", "kill", `glue-${id}`]);
+    expect(await child.exited).toBe(125);
+    expect(await child.stderr.text()).toContain("started again to save the change");
+    expect(readMeta(sessionFolder(home, id))).toMatchObject({ state: "closed", capture: { status: "captured" } });
+    expect((await glue(home, ["session", "diff", id], { cwd })).stdout).toContain("+two");
+    expect(leftovers("docker", id)).toEqual([]);
+  },
+  60_000,
 );
 
 test("a keeper that hangs holds nothing up: commands run, and closing ends the session and then the keeper", async () => {
