@@ -53,6 +53,16 @@ describe("candidates", () => {
   });
 });
 
+/** A session with two jobs, of which the second is known to have ended. */
+function session(folder: string, state: string): void {
+  for (const number of ["1", "2"]) {
+    mkdirSync(join(folder, "jobs", number), { recursive: true });
+    writeFileSync(join(folder, "jobs", number, "job.json"), JSON.stringify({ argv: ["make", "test"] }));
+  }
+  writeFileSync(join(folder, "jobs", "2", "end.json"), "{}");
+  writeFileSync(join(folder, "meta.json"), JSON.stringify({ state }));
+}
+
 describe("the bash script", () => {
   /** What bash would offer, asked in a real bash that has read the script. */
   function complete(...words: string[]): string[] {
@@ -65,6 +75,8 @@ describe("the bash script", () => {
       `#!/bin/sh\nexec '${process.execPath}' '${resolve(import.meta.dir, "../../cmd/main.ts")}' "$@"\n`,
     );
     chmodSync(glue, 0o755);
+    session(join(dir, "home", "sessions", "mwaaaaaa-bbbbbb"), "open");
+    session(join(dir, "home", "sessions", "mwaaaaaa-cccccc"), "closed");
     const script = join(dir, "glue.bash");
     // compopt works only while bash itself completes.
     writeFileSync(script, `compopt() { :; }\n${SCRIPTS.bash}`);
@@ -96,6 +108,17 @@ describe("the bash script", () => {
     [["config", "show", "--set", "docker.workspace", "=", "c"], ["copy"]],
     [["config", "show", "--runtime", "=", "do"], ["docker"]],
     [["config", "validate", "con"], ["config one.yaml"]],
+    // What is open, and its jobs that nobody saw end.
+    [["exec", "-s", "mw"], ["mwaaaaaa-bbbbbb"]],
+    [["job", "kill", ""], ["mwaaaaaa-bbbbbb/1"]],
+    [
+      ["job", "logs", "mw"],
+      ["mwaaaaaa-bbbbbb/2", "mwaaaaaa-bbbbbb/1"],
+    ],
+    [
+      ["cp", ""],
+      ["config one.yaml", "mwaaaaaa-bbbbbb:"],
+    ],
   ])("offers for %p: %p", (words, expected) => {
     expect(complete(...words)).toEqual(expected);
   });
