@@ -140,6 +140,22 @@ describe("apply makes the branch and touches nothing else", () => {
   );
 });
 
+test("a target without the start takes a change whose start has no history: the session holds all of it", async () => {
+  const staged = handStage(tempDir(), "echo a >a; git add -A; git commit -qm start");
+  staged.inside("echo more >>a; echo b >b");
+  const result = await capture(staged.sandbox, staged.request);
+  const stranger = join(staged.root, "stranger");
+  sh(staged.root, "git init -q stranger; cd stranger; git commit -q --allow-empty -m other");
+  const before = sh(stranger, "git rev-parse HEAD; git status --porcelain; git for-each-ref");
+  const landed = await land({ ...staged.request, sessionId: "s1", target: stranger });
+  expect(landed.tree).toBe(result.tree);
+  sh(stranger, "git -c gc.reflogExpire=now gc -q --prune=now");
+  expect(sh(stranger, FSCK)).toBe("");
+  expect(sh(stranger, "git cat-file -p glue/s1:b; git log --format=%s glue/s1")).toBe("b\nuncommitted work\nstart");
+  sh(stranger, "git branch -q -D glue/s1");
+  expect(sh(stranger, "git rev-parse HEAD; git status --porcelain; git for-each-ref")).toBe(before);
+}, 60_000);
+
 describe("apply --checkout", () => {
   test(
     "switches a clean tree",
