@@ -51,6 +51,7 @@ function moveFor(top: string, entry: RawEntry, goes: ReadonlySet<string>, leavin
     if (now === "special") throw refused(path, "it is a socket, a pipe or a device here");
     if (now === "folder") {
       const stranger = strangerIn(top, path, goes);
+      if (stranger === path) throw refused(path, "here it is an empty folder");
       if (stranger !== undefined) throw refused(path, `here it is a folder, with ${pathText(stranger)} in it`);
     } else if (now !== undefined && !leaving.has(now.stamp)) throw refused(path, "something else has this name here");
     return { path, expect: undefined, to: "staged" };

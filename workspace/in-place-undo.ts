@@ -5,7 +5,7 @@ import { GlueError } from "../spec/glue-error.ts";
 import { lookAt } from "./disk-entry.ts";
 import { pathBelow } from "./host-file.ts";
 import { copyEntry, isHeld, type KeptRecord, listRecords, type RecordedPath } from "./in-place-record.ts";
-import { carryOut, type Move, strangerIn } from "./in-place-write.ts";
+import { carryOut, type Move, removeEmptyParents, strangerIn } from "./in-place-write.ts";
 import { pathBytes } from "./layout.ts";
 
 export interface Undone {
@@ -59,6 +59,8 @@ export async function undoInPlace({ folder, record }: KeptRecord): Promise<Undon
   } finally {
     rmSync(staged, { recursive: true, force: true });
   }
+  // An undo that was stopped may have left folders empty that the change had made.
+  for (const { path } of record.paths) removeEmptyParents(top, pathBytes(path), kept);
   for (const [path, mode] of kept) restoreFolder(pathBelow(top, Buffer.from(path, "latin1")), mode);
   if (edited.length === 0) rmSync(folder, { recursive: true, force: true });
   else renameSync(folder, `${folder}.undone`);

@@ -2,7 +2,19 @@
  * Changes paths of a working tree. Everything new lies ready on the same file system before the first path is touched, so that a full
  * disk stops nothing halfway; each path is replaced in one step, and only while it is still what was looked at.
  */
-import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { GlueError } from "../spec/glue-error.ts";
 import { type DiskEntry, lookAt } from "./disk-entry.ts";
 import { pathBelow } from "./host-file.ts";
@@ -27,17 +39,50 @@ export type KeptFolders = ReadonlyMap<string, number>;
 export function carryOut(top: string, staged: string, moves: readonly Move[], kept: KeptFolders): void {
   for (const { path, expect } of moves) assertSame(top, path, expect, moves);
   const gone = moves.filter(({ to, expect }) => to === "nothing" && expect !== undefined);
+  const coming = moves.filter(({ to }) => to !== "nothing");
+  const files = new Set(coming.map(({ path }) => latin(path)));
   for (const { path, expect } of gone.toSorted((a, b) => Buffer.compare(b.path, a.path))) {
     assertSame(top, path, expect, []);
     unlinkSync(pathBelow(top, path));
-    removeEmptyParents(top, path, kept);
+    // A folder that becomes a file has to go first; others may get new files, and stay the folders that they are.
+    if (parentsOf(path).some((parent) => files.has(latin(parent)))) removeEmptyParents(top, path, kept);
   }
-  for (const move of moves.filter(({ to }) => to !== "nothing")) {
+  for (const move of coming) {
     makeParents(top, move.path, kept);
     const from = pathBelow(staged, move.path);
     if (move.to === "stagedKeepingMode" && move.expect?.kind === "file") takeOver(from, move.expect);
     assertSame(top, move.path, move.expect, []);
-    renameSync(from, pathBelow(top, move.path));
+    putInPlace(from, pathBelow(top, move.path));
+  }
+  for (const { path } of gone) removeEmptyParents(top, path, kept);
+}
+
+/** Bytes as characters, so that they can be a key whatever they are. */
+function latin(path: Uint8Array): string {
+  return Buffer.from(path).toString("latin1");
+}
+
+/** In one step, also where a part of the tree is a file system of its own: then by way of a neighbor of the path. */
+function putInPlace(from: Buffer, to: Buffer): void {
+  try {
+    renameSync(from, to);
+    return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+  }
+  const beside = Buffer.concat([to.subarray(0, to.lastIndexOf(SLASH) + 1), Buffer.from(`.glue-${Bun.randomUUIDv7()}`)]);
+  try {
+    const staged = lookAt(from);
+    if (typeof staged === "object" && staged.kind === "link") {
+      symlinkSync(readlinkSync(from, { encoding: "buffer" }), beside);
+    } else {
+      copyFileSync(from, beside);
+      if (typeof staged === "object") chmodSync(beside, staged.mode);
+    }
+    renameSync(beside, to);
+  } catch (cause) {
+    rmSync(beside, { force: true });
+    throw cause;
   }
 }
 
@@ -78,12 +123,17 @@ function giveTo(path: Buffer, { uid, gid }: DiskEntry): void {
   }
 }
 
-/** Something in a folder that is not among what goes (paths with bytes as characters): it keeps the folder from becoming a file. */
+/**
+ * Something in a folder that is not among what goes (paths with bytes as characters): it keeps the folder from becoming a file. An empty
+ * folder is somebody's too.
+ */
 export function strangerIn(top: string, folder: Uint8Array, goes: ReadonlySet<string>): Uint8Array | undefined {
-  for (const name of readdirSync(pathBelow(top, folder), { encoding: "buffer" })) {
+  const names = readdirSync(pathBelow(top, folder), { encoding: "buffer" });
+  if (names.length === 0) return folder;
+  for (const name of names) {
     const path = Buffer.concat([folder, SLASH, name]);
     const stranger = lookAt(pathBelow(top, path)) === "folder" ? strangerIn(top, path, goes) : path;
-    if (stranger !== undefined && !goes.has(Buffer.from(stranger).toString("latin1"))) return stranger;
+    if (stranger !== undefined && !goes.has(latin(stranger))) return stranger;
   }
   return undefined;
 }
@@ -104,19 +154,21 @@ function makeParents(top: string, path: Uint8Array, kept: KeptFolders): void {
       throw new GlueError("landRefused", `${pathText(parent)} is no folder, so ${pathText(path)} cannot be put there.`);
     }
     mkdirSync(folder);
-    const mode = kept.get(Buffer.from(parent).toString("latin1"));
+    const mode = kept.get(latin(parent));
     if (mode !== undefined) chmodSync(folder, mode);
   }
 }
 
-function removeEmptyParents(top: string, path: Uint8Array, kept: KeptFolders): void {
+/** Removes the folders that a path lies in, innermost first, until one is not empty or is to stay. */
+export function removeEmptyParents(top: string, path: Uint8Array, kept: KeptFolders): void {
   for (const parent of parentsOf(path).reverse()) {
-    if (kept.has(Buffer.from(parent).toString("latin1"))) return;
+    if (kept.has(latin(parent))) return;
     try {
       rmdirSync(pathBelow(top, parent));
     } catch (error) {
-      // Not empty: it stays, and so does what it lies in.
-      if (["ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) return;
+      // Not empty, gone already, a file by now, or another file system: it stays as it is, and so does what it lies in.
+      if (["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY"].includes((error as NodeJS.ErrnoException).code ?? ""))
+        return;
       throw error;
     }
   }

@@ -151,7 +151,7 @@ async function carry(
     carryOut(top, record.staged, moves, new Map());
     await writeRecord(folder, { ...record, state: "done" });
   } catch (cause) {
-    await undoInPlace({ folder, record });
+    await putBack({ folder, record }, cause);
     throw untouched(cause);
   } finally {
     rmSync(record.staged, { recursive: true, force: true });
@@ -193,6 +193,21 @@ async function stage(
     config: [...(index.config ?? []), "core.bare=false", "core.symlinks=true", "core.protectNTFS=false"],
     stdin: Buffer.concat(wanted),
   });
+}
+
+/** What even the way back cannot write stays in the record, from which a later undo goes on. */
+async function putBack(kept: KeptRecord, cause: unknown): Promise<void> {
+  try {
+    await undoInPlace(kept);
+  } catch (second) {
+    const why = [cause, second]
+      .map((error) => (error instanceof Error ? error.message : String(error)))
+      .join("; and then: ");
+    throw new GlueError("ioFailed", `The working tree could be written to only in part, and not put back: ${why}`, {
+      hint: `What was there before is kept in ${join(kept.folder, "before")}. Correct what the message names; glue session apply ID --undo then puts it all back.`,
+      cause: second,
+    });
+  }
 }
 
 /** Everything is as it was; the error says so. */

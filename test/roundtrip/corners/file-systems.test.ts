@@ -143,3 +143,32 @@ corner("a full disk where the change comes back", ["root", "linux"], () =>
     expect((await of.glue("session", "apply", id)).stdout).toStartWith("applied exactly");
   }),
 );
+
+corner("in place: a folder that is a file system of its own", ["root", "linux"], () =>
+  withSmallDisk(4_000_000, async (disk) => {
+    const of = place(
+      "mkdir other; echo a >a; echo o >other/o; echo gone >other/gone; git add -A; git commit -qm start",
+    );
+    sh(of.user, `cp other/* '${disk}'; mount --bind '${disk}' other`);
+    try {
+      const { id } = await session(
+        of,
+        "echo more >>a; echo more >>other/o; chmod +x other/o; rm other/gone; ln -s o other/link",
+      );
+      const before = look(of);
+      const applied = await of.glue("session", "apply", id, "--in-place");
+      expect([applied.code, applied.stderr]).toEqual([0, expect.stringContaining("--undo")]);
+      expect(of.here("cat a other/o; readlink other/link; test -x other/o; ls -A other")).toBe(
+        "a\nmore\no\nmore\no\nlink\no",
+      );
+      expect((await of.glue("session", "apply", id, "--undo")).code).toBe(0);
+      expect(look(of)).toBe(before);
+      sh(of.user, "mount -o remount,bind,ro other");
+      const refused = await of.glue("session", "apply", id, "--in-place");
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("Nothing is changed in it.")]);
+      expect(look(of)).toBe(before);
+    } finally {
+      sh(of.root, "umount --lazy user/other");
+    }
+  }),
+);

@@ -238,6 +238,10 @@ corner("in place: a folder of ignored files where the change has a file", [], ()
   }),
 );
 
+corner("in place: an empty folder where the change has a file", [], () =>
+  refuses({ inside: "echo file >out", meanwhile: "mkdir out", why: "here it is an empty folder" }),
+);
+
 corner("in place: an ignored link where the change has a folder", [], () =>
   refuses({
     inside: "mkdir out.ign; echo f >out.ign/f; git add -f out.ign",
