@@ -1,12 +1,17 @@
 // `bun scripts/bench-daytona.ts`: glue against the service's official client, both in one process each against the same double, in
-// interleaved pairs. Prints a table; asserts nothing. `--latency MS` adds that to every request, for what a network costs.
+// interleaved pairs. Prints a table; asserts nothing. `--latency MS` adds that to every request, for what a network costs; `--only WORDS` measures the
+// entries that have these in their name.
 import { parseArgs } from "node:util";
 import { Daytona } from "@daytonaio/sdk";
 import { startDoubleProcess } from "../test/daytona/double.ts";
 import { openOn } from "../test/daytona/support.ts";
 
 const { values } = parseArgs({
-  options: { latency: { type: "string", default: "0" }, pairs: { type: "string", default: "5" } },
+  options: {
+    latency: { type: "string", default: "0" },
+    pairs: { type: "string", default: "5" },
+    only: { type: "string" },
+  },
 });
 const double = await startDoubleProcess({ latencyMs: Number(values.latency) });
 const client = new Daytona({ apiKey: double.apiKey, apiUrl: double.url, target: "us", useDeprecatedPolling: true });
@@ -43,7 +48,7 @@ await sandbox.process.executeCommand(RANDOM);
 for (let count = 0; count < 10; count += 1) {
   await ours("true");
   await sandbox.process.executeCommand("true");
-  await Bun.sleep(50);
+  await Bun.sleep(200);
 }
 const LINES = `yes 'a line of text of about eighty letters, as a build or a test prints it again and again' | head -c ${100 * MB}`;
 
@@ -73,6 +78,7 @@ const ENTRIES: readonly [name: string, ours: () => Promise<unknown>, theirs: () 
 const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 const rows: unknown[] = [];
 for (const [entry, a, b, pairs] of ENTRIES) {
+  if (values.only !== undefined && !entry.includes(values.only)) continue;
   const times = { ours: [] as number[], theirs: [] as number[] };
   for (let pair = 0; pair < pairs; pair += 1) {
     for (const [who, act] of pair % 2 === 0
