@@ -64,6 +64,12 @@ export function convertsByDefault(config: Config): boolean {
   return !/^(false|no|off|0|)$/i.test(config.get("core.autocrlf") ?? "");
 }
 
+/** The user's own setting for line endings, where glue's runs of git have another; to be given on their command line. */
+export function ownEndings(config: Config): string[] {
+  const endings = config.get("core.autocrlf");
+  return endings === undefined ? [] : [`core.autocrlf=${endings}`];
+}
+
 /** Bytes as characters, so that they can be a key whatever they are. */
 export function characters(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("latin1");

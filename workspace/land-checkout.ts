@@ -6,6 +6,7 @@ import { splitNul } from "./bytes.ts";
 import { mergedNames, namesMerge, pathsOfTree } from "./folded-names.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
 import type { Landed } from "./land.ts";
+import { ownEndings, targetConfig } from "./land-attributes.ts";
 import { pathText } from "./layout.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { StagedBase } from "./snapshot-types.ts";
@@ -29,7 +30,9 @@ export async function checkOut(request: CheckOutRequest): Promise<void> {
   const top = await gitText(["rev-parse", "--show-toplevel"], asUser);
   const under = UNDER_WAY.find(([name]) => existsSync(join(gitDir, name)));
   if (under !== undefined) throw refused(branch, `${under[1]} is under way here; finish or abort it first`);
-  const user: GitOptions = { gitDir, workTree: top, userConfig: true };
+  const here = { gitDir, workTree: top, userConfig: true };
+  // Files get on the disk as the user's own git would put them there.
+  const user: GitOptions = { ...here, config: ownEndings(await targetConfig(here)) };
   const names = mergedNames(top, await pathsOfTree(user, request.landed.commit));
   if (names !== undefined) throw namesMerge(names, `The branch ${branch} is there, but it was not checked out`);
   try {
@@ -55,8 +58,9 @@ const UNDER_WAY: readonly (readonly [file: string, what: string])[] = [
  * contains; and what is staged is on disk too.
  */
 async function isAtStart(request: CheckOutRequest, user: GitOptions, top: string): Promise<boolean> {
-  const { base } = request.base;
-  if (base === null) return false;
+  const { base, converted } = request.base;
+  // Where content is converted, the repository never gets the base as it was on the disk, so there is nothing to go from.
+  if (base === null || converted.length > 0) return false;
   const taken = await takeSnapshot({ top, subfolder: "", outsideGitDirs: [] }, { glueHome: request.home });
   await taken.leftOut;
   if (taken.snapshot.base.tree !== base.tree || taken.snapshot.head !== request.base.head) return false;

@@ -10,7 +10,7 @@ import { concat, splitNul } from "./bytes.ts";
 import type { ChangeStore } from "./capture-store.ts";
 import { EMPTY_TREE } from "./empty-tree.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
-import { type Config, type Conversion, characters, readConversions } from "./land-attributes.ts";
+import { type Config, type Conversion, characters, ownEndings, readConversions } from "./land-attributes.ts";
 import { FilterWatch, notTaken } from "./land-filters.ts";
 import { reading, storeObjects } from "./land-objects.ts";
 import { pathBytes, pathText } from "./layout.ts";
@@ -297,11 +297,10 @@ export class TreeForms {
   /** git on the target's settings and objects, with an index, a working tree and an object folder aside. */
   #git(tree = this.#place.scratch): GitOptions {
     const { target, targetObjects, store, scratch, config } = this.#place;
-    const endings = config.get("core.autocrlf");
     return {
       ...target,
       workTree: tree,
-      config: [...OWN_INDEX, ...(endings === undefined ? [] : [`core.autocrlf=${endings}`])],
+      config: [...OWN_INDEX, ...ownEndings(config)],
       env: {
         GIT_INDEX_FILE: join(scratch, "index"),
         GIT_OBJECT_DIRECTORY: this.objects,

@@ -173,6 +173,9 @@ corner("core.autocrlf=true", [], async () => {
   expect(of.here(`git cat-file blob ${branch}:a; git cat-file blob ${branch}:b`)).toBe("a\nb\nb");
   expect(allObjects(of.user)).not.toContain("\r");
   expect(of.here(`git log --format=%s ${branch}`)).toBe("edited\nuncommitted work\nstart");
+  of.here("rm b");
+  expect((await of.glue("session", "apply", id, "--checkout")).code).toBe(0);
+  expect(of.here("cat a b | od -An -c | tr -d ' \\n'; git status --porcelain")).toBe("a\\r\\nb\\r\\nb\\r\\n");
 });
 
 corner("ident", [], async () => {
