@@ -1,9 +1,13 @@
+import { existsSync } from "node:fs";
 import { GlueError } from "../spec/glue-error.ts";
+import { resolveReferences } from "../spec/references.ts";
 import { CAPTURE_FILES } from "../workspace/capture-store.ts";
 import { changeOf } from "./change.ts";
+import { farewellFile, takeFarewell } from "./farewell.ts";
 import { healLocked } from "./heal.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta, savedChange } from "./meta.ts";
+import { isAlive } from "./owner.ts";
 import type { Surroundings } from "./session.ts";
 import { type SessionFolder, sessionFolder } from "./store.ts";
 
@@ -37,10 +41,23 @@ export async function recoverSession(around: Surroundings, id: string): Promise<
     waitMs: 10_000,
   });
   try {
-    return await recoverLocked(around, folder, healLocked(around, folder));
+    const meta = healLocked(around, folder);
+    return await recoverLocked(around, folder, (await savedAtTheEnd(around, folder, meta)) ?? meta);
   } finally {
     lock.release();
   }
+}
+
+/** With what was saved when the session's process was gone, where that is not taken yet. */
+async function savedAtTheEnd(
+  around: Surroundings,
+  folder: SessionFolder,
+  meta: SessionMeta,
+): Promise<SessionMeta | undefined> {
+  const isOpen = meta.state === "open" || meta.state === "closing";
+  if (!isOpen || meta.owner.kind !== "process" || !existsSync(farewellFile(folder))) return undefined;
+  if (isAlive(meta.owner, around.facts).state === "alive") return undefined;
+  return await takeFarewell(around, folder, meta, await resolveReferences(meta.options, around.env));
 }
 
 async function recoverLocked(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<Recovered> {

@@ -149,6 +149,10 @@ function stack(sdk: Sdk): void {
       };
       await until("the sandbox has ended", hasEnded, 60_000);
       expect(first).toBe("saved");
+      // Without the sandbox, and then for good.
+      expect(JSON.parse((await succeed(at, "session", "recover", id, "--json")).out)).toMatchObject({
+        status: "captured",
+      });
       expect((await succeed(at, "prune")).out).toContain(id);
       const top = await landed(at, id);
       expect(readFileSync(join(top, "made"), "utf8")).toBe("made\n");
