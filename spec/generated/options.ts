@@ -198,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "7d2415d5fdadc0dd";
+export const OPTIONS_FINGERPRINT = "e2204097dbd55bf3";
