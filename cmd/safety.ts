@@ -8,7 +8,7 @@ export function safetyLine({ meta, options, now, runtime }: Session): string | u
   const parts: string[] = [];
   if (meta.checkpoint !== undefined)
     parts.push(`Last checkpoint ${duration(Math.max(0, now() - Date.parse(meta.checkpoint.at)))} ago`);
-  else if (everyMs !== undefined) parts.push(`A checkpoint every ${duration(everyMs)} while something runs`);
+  else if (everyMs !== undefined) parts.push(`A checkpoint every ${everyMs / 1_000} s while something runs`);
   else if (meta.mode === "copy") parts.push("No checkpoints (checkpoint_seconds is 0)");
   const deadline = runtime.deadline ?? (meta.deadline === undefined ? undefined : new Date(meta.deadline));
   if (deadline !== undefined)
