@@ -11,7 +11,7 @@ use constant {
   AHEAD  => 4,              # such files that may wait for being fetched
   INLINE => 32_000,         # bytes that come along with an answer
   LINGER => 0.04,           # seconds: news is held back so long, since more of it mostly follows
-  IDLE   => 600,            # seconds without a word until it ends
+  IDLE   => 21_600,         # seconds without a word until it ends: its glue is long dead, and nothing told it
 };
 
 my ($spool, $sh, $environment, $greeting) = @ARGV;
