@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isGlueError } from "../../../spec/glue-error.ts";
 import { capture } from "../../../workspace/capture.ts";
 import { type InPlaceResult, landInPlace } from "../../../workspace/in-place.ts";
+import { listRecords } from "../../../workspace/in-place-record.ts";
 import { undoInPlace } from "../../../workspace/in-place-undo.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { handStage, type Staged, sh } from "../../workspace/hand-stage.ts";
@@ -274,6 +275,24 @@ corner("in place: a submodule that is dirty stays as it is", [], async () => {
   expect(result).toMatchObject({ exact: false, submodules: ["sub"], changed: ["lines"] });
   expect(staged.here("git -C sub rev-parse HEAD; cat sub/s")).toBe(was);
   await undo(result);
+});
+
+corner("in place: once more, after a conflict was resolved", [], async () => {
+  const { staged, before, apply } = await stand("sed -i 5s/5/theirs/ lines; echo new >new", "sed -i 5s/5/mine/ lines");
+  await apply();
+  staged.here("sed -i '/^[<=>]/d' lines");
+  const resolved = look(staged);
+  const again = await apply();
+  expect(again).toMatchObject({ changed: ["lines"], conflicts: [{ path: "lines", kind: "content" }] });
+  const records = listRecords(staged.request.sessionDir);
+  expect(records).toHaveLength(2);
+  for (const [record, was] of [
+    [records[1], resolved],
+    [records[0], before],
+  ] as const) {
+    if (record !== undefined) await undoInPlace(record);
+    expect(look(staged)).toBe(was);
+  }
 });
 
 corner("in place: undo keeps what was edited since", [], async () => {
