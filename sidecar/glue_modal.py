@@ -5,6 +5,7 @@ import base64
 import inspect
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -135,6 +136,16 @@ async def no_input(process):
     except Exception as error:
         # It had ended before it was told that nothing comes.
         print(f"stdin: {error!r}", file=sys.stderr)
+
+
+def keep_log(path):
+    """What went wrong while nobody listened, for whoever looks later."""
+    sys.stderr.flush()
+    if folder := os.environ.get("GLUE_SIDECAR_LOG"):
+        try:
+            shutil.copyfile(f"{folder}/log", path)
+        except OSError as error:
+            print(f"log: {error!r}", file=sys.stderr)
 
 
 class Sidecar:
@@ -296,6 +307,7 @@ class Sidecar:
             await asyncio.wait_for(self.farewell(**self.last), self.last["seconds"])
         except Exception as error:
             print(f"farewell: {error!r}", file=sys.stderr)
+            keep_log(f"{self.last['file']}.log")
             return
         try:
             await asyncio.wait_for(self.sandbox.terminate.aio(), 20)
@@ -654,6 +666,9 @@ async def main(out, modal):
     await sidecar.let_others_finish()
     await sidecar.end()
     sys.stderr.flush()
+    if not sidecar.main_left.is_set() and (folder := os.environ.get("GLUE_SIDECAR_LOG")):
+        # Glue is gone, and nobody else reads what is in it.
+        shutil.rmtree(folder, ignore_errors=True)
     # Threads of the SDK hold nothing that is worth waiting for.
     os._exit(0)
 

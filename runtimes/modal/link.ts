@@ -41,6 +41,7 @@ export function startProcess(python: Python): Link {
         PYTHONUTF8: "1",
         PYTHONDONTWRITEBYTECODE: "1",
         AGENT: "glue",
+        GLUE_SIDECAR_LOG: folder,
       },
       stdin: "pipe",
       stdout: "pipe",
