@@ -156,7 +156,7 @@ describe("a capture that follows another", () => {
       staged.inside("echo y >y");
       await captureProven(staged);
       const gitDir = staged.base.sandbox.gitDir ?? "";
-      sh(gitDir, ": >index.lock; mkdir -p capture.1; : >capture.1/index; printf 'torn' >glue-pack");
+      staged.inside(`cd '${gitDir}'; : >index.lock; mkdir -p capture.1; : >capture.1/index; printf 'torn' >glue-pack`);
       staged.inside("echo z >z");
       await captureProven(staged);
     },
