@@ -2,7 +2,7 @@ import { GlueError } from "../contract.ts";
 import { CREDIT, type ExecEvents, type Sidecar } from "./sidecar.ts";
 
 /** One frame of input. */
-const INPUT_PIECE = 524_288;
+export const INPUT_PIECE = 1_048_576;
 
 export interface ScriptResult {
   readonly code: number;

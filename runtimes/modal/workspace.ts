@@ -1,7 +1,7 @@
 import { fileError, showPath } from "../common/file-errors.ts";
 import { parseListing, parseStat } from "../common/listing.ts";
 import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
-import { RunningExec, runScript } from "./exec.ts";
+import { INPUT_PIECE, RunningExec, runScript } from "./exec.ts";
 import { filesOf, type Place, WORKSPACE } from "./place.ts";
 import type { Sidecar } from "./sidecar.ts";
 
@@ -61,7 +61,7 @@ export class ModalWorkspace implements Workspace {
     try {
       let read = true;
       try {
-        for await (const piece of bytes) {
+        for await (const piece of gathered(bytes)) {
           // One byte too many is enough for the other side to see that it is wrong.
           read = await running.write(piece.subarray(0, size - arrived + 1));
           arrived += piece.length;
@@ -160,6 +160,21 @@ export class ModalWorkspace implements Workspace {
       { highWaterMark: 0 },
     );
   }
+}
+
+/** Pieces of which each is worth a call of its own. */
+async function* gathered(bytes: ByteStream): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of bytes) {
+    held.push(piece);
+    length += piece.length;
+    if (length < INPUT_PIECE) continue;
+    yield held.length === 1 ? piece : Buffer.concat(held);
+    held = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(held);
 }
 
 /** Absolute, as bytes; throws `optionInvalid` for a NUL. */
