@@ -30,6 +30,7 @@ const Container = v.object({
     Image: v.string(),
     User: v.optional(v.string(), ""),
     Labels: v.nullish(v.record(v.string(), v.string())),
+    Env: v.optional(v.nullable(v.array(v.string()), []), []),
   }),
   Mounts: v.optional(v.array(v.object({ Destination: v.string(), Source: v.optional(v.string(), "") })), []),
 });

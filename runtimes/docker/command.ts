@@ -2,7 +2,6 @@ import { type Channel, createChannel } from "../common/channel.ts";
 import { drainAfterExit } from "../common/drain.ts";
 import { type ExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { feedStdin } from "../common/feed-stdin.ts";
-import { giveBack } from "../common/give-back.ts";
 import { killArgv } from "../common/launch.ts";
 import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
 import { createSinkChannel } from "../common/sink-channel.ts";
@@ -16,18 +15,17 @@ import {
   type SandboxDeath,
 } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
-import { createDemux } from "./demux.ts";
 import { emptyStream } from "./empty-stream.ts";
-import type { EngineStream } from "./engine.ts";
 import { runLauncher } from "./launcher.ts";
 import { launcherDied } from "./launcher-watch.ts";
 import { findOutcome, noRecord } from "./outcome.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
+import type { Wire } from "./wire.ts";
 
 export interface CommandFacts {
   readonly id: string;
-  /** The engine's id of the exec. */
-  readonly exec: string;
+  /** The engine's id of the exec, where it is one. */
+  readonly exec?: string | undefined;
   /** What its marks bear. */
   readonly token: string;
   readonly graceMs: number;
@@ -41,7 +39,7 @@ const START_MS = 60_000;
 /** Of what the engine says before the start. */
 const PREAMBLE_BYTES = 4_096;
 
-/** A command that runs in the container, behind one connection that carries all of its streams. */
+/** A command that runs in the container, behind the wire that carries its streams. */
 export class DockerCommand implements RunningCommand {
   readonly id: string;
   readonly stdout: ByteStream;
@@ -53,7 +51,7 @@ export class DockerCommand implements RunningCommand {
   readonly #api: DockerApi;
   readonly #place: Place;
   readonly #facts: CommandFacts;
-  readonly #stream: EngineStream;
+  readonly #wire: Wire;
   #resized: Promise<void> = Promise.resolve();
   readonly #result: Promise<CommandResult>;
   readonly #out;
@@ -74,17 +72,11 @@ export class DockerCommand implements RunningCommand {
   #reason: "cancelled" | "timeout" | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(
-    api: DockerApi,
-    place: Place,
-    stream: EngineStream,
-    facts: CommandFacts,
-    onDeath: (death: SandboxDeath) => void,
-  ) {
+  constructor(api: DockerApi, place: Place, wire: Wire, facts: CommandFacts, onDeath: (death: SandboxDeath) => void) {
     this.id = facts.id;
     this.#api = api;
     this.#place = place;
-    this.#stream = stream;
+    this.#wire = wire;
     this.#facts = facts;
     const terminal = facts.options.pty !== undefined;
     this.#endsToCome = terminal ? 1 : 2;
@@ -97,7 +89,7 @@ export class DockerCommand implements RunningCommand {
     const started = Promise.withResolvers<undefined | "cwd" | "changed" | { text: string }>();
     this.started = started.promise;
     this.#sayStarted = started.resolve;
-    void this.#pump(terminal);
+    void this.#pump();
     this.#result = this.#settle(onDeath);
     // A caller may never ask; whoever does ask gets the rejection.
     this.#result.catch(() => undefined);
@@ -120,7 +112,9 @@ export class DockerCommand implements RunningCommand {
 
   /** One after the other, so that the size given last is the one that stays. */
   resize({ columns, rows }: { columns: number; rows: number }): Promise<void> {
-    const resized = this.#resized.then(() => this.#api.resizeExec(this.#facts.exec, columns, rows));
+    const { exec } = this.#facts;
+    if (exec === undefined) return Promise.resolve();
+    const resized = this.#resized.then(() => this.#api.resizeExec(exec, columns, rows));
     // Whoever asked hears of the failure; the next size is tried all the same.
     this.#resized = resized.catch(() => undefined);
     return resized;
@@ -128,12 +122,11 @@ export class DockerCommand implements RunningCommand {
 
   /** Closes the connection, whatever comes of the command. */
   abandon(): void {
-    this.#stream.destroy();
+    this.#wire.destroy();
   }
 
   /** Moves what arrives to where it is read, as fast as it is. Never rejects: how the connection ended shows in the result. */
-  async #pump(terminal: boolean): Promise<void> {
-    const demux = createDemux();
+  async #pump(): Promise<void> {
     const { token } = this.#facts;
     const sunk = this.#facts.options.sink !== undefined;
     const finders: Record<"stdout" | "stderr", MarkFinder> = {
@@ -148,9 +141,8 @@ export class DockerCommand implements RunningCommand {
       return this.#running || sunk ? full : undefined;
     };
     try {
-      for (let chunk = await this.#stream.read(); chunk !== undefined; chunk = await this.#stream.read()) {
+      for (let runs = await this.#wire.read(); runs !== undefined; runs = await this.#wire.read()) {
         this.#heard++;
-        const runs = terminal ? [{ stream: "stdout" as const, bytes: chunk }] : demux.push(chunk);
         for (const { stream, bytes } of runs) {
           for (const piece of finders[stream].push(bytes)) {
             const full = put(stream, piece);
@@ -158,7 +150,6 @@ export class DockerCommand implements RunningCommand {
           }
           if (this.#quiet.has(stream)) (stream === "stdout" ? this.#out : this.#err).close();
         }
-        if (sunk) giveBack(chunk);
         // What came before the last mark in this piece is passed on by now.
         if (this.#endsToCome === 0) this.#allArrived.resolve();
       }
@@ -167,7 +158,7 @@ export class DockerCommand implements RunningCommand {
     }
     await put("stdout", finders.stdout.end());
     await put("stderr", finders.stderr.end());
-    this.#stream.destroy();
+    this.#wire.destroy();
     this.#sayStarted({ text: this.#preamble.toString() });
     this.#told.resolve(undefined);
     this.#out.close();
@@ -179,6 +170,7 @@ export class DockerCommand implements RunningCommand {
     if (words === "start" || words === "cwd" || words === "changed") {
       // What came before it was the engine's.
       before.length = 0;
+      this.#wire.connected?.();
       this.#running = words === "start";
       this.#sayStarted(words === "start" ? undefined : words);
       return;
@@ -194,14 +186,14 @@ export class DockerCommand implements RunningCommand {
   #letGo(): void {
     if (!this.#out?.isDone() || !this.#err?.isDone()) return;
     this.#told.promise.then(() => {
-      this.#stream.destroy();
+      this.#wire.destroy();
       this.#done.resolve();
     });
   }
 
   async #settle(onDeath: (death: SandboxDeath) => void): Promise<CommandResult> {
     const { options } = this.#facts;
-    const late = setTimeout(() => this.#stream.destroy(), START_MS);
+    const late = setTimeout(() => this.#wire.destroy(), START_MS);
     const started = await this.started;
     clearTimeout(late);
     if (started !== undefined) throw new GlueError("startFailed", "The command was not started.");
@@ -219,7 +211,7 @@ export class DockerCommand implements RunningCommand {
           );
     let unfed: unknown;
     if (stdin !== undefined || pty !== undefined) {
-      feedStdin(stdin ?? new Uint8Array(), this.#stream, pty !== undefined, this.#told.promise).catch(
+      feedStdin(stdin ?? new Uint8Array(), this.#wire, pty !== undefined, this.#told.promise).catch(
         (error: unknown) => {
           unfed = error;
           onAbort();
@@ -228,7 +220,7 @@ export class DockerCommand implements RunningCommand {
     }
     const settled = new AbortController();
     void launcherDied(this.#api, this.#place, this.id, () => this.#heard, settled.signal).then((died) => {
-      if (died) this.#stream.destroy();
+      if (died) this.#wire.destroy();
     });
     try {
       const told = await this.#told.promise;

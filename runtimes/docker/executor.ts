@@ -9,6 +9,7 @@ import { containerFailure } from "./container-errors.ts";
 import { PRIVATE, WORKSPACE } from "./create.ts";
 import { runScript } from "./exec.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
+import { engineWire, type Wire } from "./wire.ts";
 
 /** Runs commands in the container, each by an exec of its own. */
 export class DockerExecutor implements CommandExecutor {
@@ -51,14 +52,9 @@ export class DockerExecutor implements CommandExecutor {
       { sh, file: LAUNCHER_FILE, token, pty: options.pty },
     );
     checkSize(words, through.env);
-    const started = await this.#start(words, through.env, options);
-    const running = new DockerCommand(
-      this.#api,
-      this.#place,
-      started.stream,
-      { id, exec: started.id, token, graceMs, options },
-      this.#onDeath,
-    );
+    const { wire, exec } = await this.#start(id, words, through.env, options);
+    const facts = { id, exec, token, graceMs, options };
+    const running = new DockerCommand(this.#api, this.#place, wire, facts, this.#onDeath);
     this.#live.add(running);
     void running.over.then(() => this.#live.delete(running));
     const failed = await running.started;
@@ -87,17 +83,32 @@ export class DockerExecutor implements CommandExecutor {
     for (const running of this.#live) running.abandon();
   }
 
-  async #start(Cmd: string[], env: Record<string, string>, options: RunOptions) {
+  /** By the lane where there is one, else by an exec of the engine's. */
+  async #start(
+    id: string,
+    argv: string[],
+    env: Record<string, string>,
+    options: RunOptions,
+  ): Promise<{ wire: Wire; exec?: string }> {
     const terminal = options.pty !== undefined;
+    const stdin = options.stdin !== undefined;
+    const recycle = options.sink !== undefined;
+    const { lane, container } = this.#place;
+    if (lane !== undefined && !terminal) {
+      const { startInLane } = await import("./lane/lane.ts");
+      const wire = await startInLane(lane, { id, argv, env, stdin });
+      if (wire !== undefined) return { wire };
+    }
     try {
-      return await this.#api.exec(this.#place.container, {
-        Cmd,
+      const { id: exec, stream } = await this.#api.exec(container, {
+        Cmd: argv,
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
         Tty: terminal,
-        AttachStdin: options.stdin !== undefined || terminal,
+        AttachStdin: stdin || terminal,
         AttachStdout: true,
         AttachStderr: !terminal,
       });
+      return { wire: engineWire(stream, { terminal, recycle }), exec };
     } catch (error) {
       throw await this.#failure(error);
     }

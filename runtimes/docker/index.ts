@@ -56,7 +56,7 @@ class DockerRuntime implements Runtime {
     const api = new DockerApi(engine, handle.data.api ?? "");
     const session = new DockerSession(api, handle, options);
     if (how.unseen === true) {
-      engine.prepare?.();
+      if (handle.data.lane === undefined) engine.prepare?.();
       return session;
     }
     const death = await deathOf(api, handle.id ?? handle.name);

@@ -3,9 +3,10 @@ import { GlueError, type OpenContext, type Options, type SandboxHandle } from ".
 import { DockerApi } from "./api.ts";
 import { containerName, containerSpec, containerUser, PRIVATE, treeMounts, WORKSPACE } from "./create.ts";
 import { createFailure, discard, isImageMissing, isInitMissing } from "./create-errors.ts";
-import { type Env, resolveEndpoint } from "./endpoint.ts";
+import { type Endpoint, type Env, resolveEndpoint } from "./endpoint.ts";
 import { CONTACT_MS, connectEngine, EngineError } from "./engine.ts";
 import { readLabels } from "./labels.ts";
+import { makeLaneFolder } from "./lane/folder.ts";
 import { parseMounts } from "./mounts.ts";
 import { placeData } from "./place.ts";
 import { type Machine, NOTHING_TO_PROVE, prepareProof, thisMachine } from "./proof.ts";
@@ -38,8 +39,18 @@ export async function openSession(
   const mounted = tree.length + others.length > 0;
   const { proof, probe } = mounted ? prepareProof(machine, api.kernel, context.sessionDir) : NOTHING_TO_PROVE;
   const mounts = { tree, others: [...others, ...probe] };
-  const specOf = (init: boolean) => containerSpec(options, context, user, mounts, init);
-  const container = await make({ api, name, image, context, env, specOf });
+  let lane = mayHaveLane(options, endpoint, machine, api) ? await makeLaneFolder(context.sessionDir) : undefined;
+  const specOf = (init: boolean) => {
+    const others = lane === undefined ? mounts.others : [...mounts.others, lane];
+    return containerSpec(options, context, user, { tree, others }, init);
+  };
+  const making = { api, name, image, context, env, specOf };
+  const container = await make(making).catch((error: unknown) => {
+    // The engine does not see this folder, for instance because glue itself runs in a container.
+    if (lane === undefined || !(error instanceof Error) || !error.message.includes(lane.source)) throw error;
+    lane = undefined;
+    return make(making);
+  });
   try {
     stopIfAborted(signal);
     const { Config } = await api.inspectContainer(container);
@@ -50,6 +61,7 @@ export async function openSession(
       shell: options["docker.shell"],
       mounts,
       proof,
+      lane: lane === undefined ? undefined : { lcAll: lcAllOf(Config.Env) },
     });
     stopIfAborted(signal);
     const place = {
@@ -61,6 +73,7 @@ export async function openSession(
       sh: inside.sh,
       main: inside.main,
       home: inside.named ? undefined : `${PRIVATE}/home`,
+      lane: inside.lane ? lane?.source : undefined,
       owned: inside.treeOwner === undefined || inside.treeOwner.uid === inside.uid,
     };
     const data = placeData(place, endpoint, api.version);
@@ -70,6 +83,19 @@ export async function openSession(
     await discard(api, container, error);
     throw createFailure(error, image);
   }
+}
+
+/**
+ * The pipes of a lane connect processes of one kernel only. A container that is kept would need the session's folder for as long as it is
+ * there itself.
+ */
+function mayHaveLane(options: Options, endpoint: Endpoint, machine: Machine, api: DockerApi): boolean {
+  if (endpoint.kind !== "unix" || !options["docker.delete_on_close"]) return false;
+  return machine.kernel !== "" && machine.kernel === api.kernel;
+}
+
+function lcAllOf(env: readonly string[]): string {
+  return env.find((line) => line.startsWith("LC_ALL="))?.slice("LC_ALL=".length) ?? "";
 }
 
 /** Asks the engine what it is; what answers otherwise is none. */

@@ -16,6 +16,8 @@ export interface Place {
   readonly main: number;
   /** The home folder for a user that has none in the image. */
   readonly home: string | undefined;
+  /** The folder of this machine by which a shell in the container takes commands; undefined where there is none. */
+  readonly lane: string | undefined;
   /** True where what the container makes in the tree belongs to the tree's owner from the start, or there is none. */
   readonly owned: boolean;
 }
@@ -54,12 +56,13 @@ export function placeData(place: Place, endpoint: Endpoint, apiVersion: string):
     main: String(place.main),
     owned: String(place.owned),
     ...(place.home === undefined ? {} : { home: place.home }),
+    ...(place.lane === undefined ? {} : { lane: place.lane }),
   };
 }
 
 /** Throws `sessionDamaged` where the handle lacks what an open session's has. */
 export function placeFrom({ id, name, data }: SandboxHandle): Place {
-  const { session, labeled = session, mode, sh, main = "1", home, owned } = data;
+  const { session, labeled = session, mode, sh, main = "1", home, lane, owned } = data;
   if (
     id === undefined ||
     session === undefined ||
@@ -80,6 +83,7 @@ export function placeFrom({ id, name, data }: SandboxHandle): Place {
     sh,
     main: Number(main),
     home,
+    lane,
     owned: owned === "true",
   };
 }

@@ -3,6 +3,7 @@ import type { DockerApi } from "./api.ts";
 import { containerFailure } from "./container-errors.ts";
 import { PRIVATE, WORKSPACE } from "./create.ts";
 import { DockerExecutor } from "./executor.ts";
+import { removeLaneFolder } from "./lane/folder.ts";
 import { endAll } from "./launcher.ts";
 import { type Place, placeFrom } from "./place.ts";
 import { DeathWatch } from "./watch.ts";
@@ -84,9 +85,10 @@ export class DockerSession implements RuntimeSession {
   async #retire(keep: boolean): Promise<void> {
     this.#watch?.stop();
     const { retire } = await import("./retire.ts");
-    const { container, labeled, owned } = this.#place;
+    const { container, labeled, lane, owned } = this.#place;
     // While a connection is not read to its end, the engine takes 20 s to believe that its container is dead.
     this.executor.abandonAll();
     await retire(this.#api, container, { sessionId: labeled, handBack: !owned, keep });
+    if (lane !== undefined) removeLaneFolder(lane);
   }
 }

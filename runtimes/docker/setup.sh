@@ -1,11 +1,13 @@
 # Prepares a new container, as root, and says on stdout what it found. Stdin is the launcher.
 # $1 the mode, direct or copy, with -resumed for a container that an earlier session left; $2 the user that commands run as, as docker.user has it, or empty; $3 the shell for scripts;
 # $4 glue's own folder; $5 a file with a word in it that shows whose files these are, or empty; then the container paths of what is
-# mounted from the host, the tree first.
+# mounted from the host, the tree first. Before those, for the lane (lane.sh, start.sh): their texts, or empty, and the image's LC_ALL.
 # Only what a shell has built in is used before it is known that the rest is there.
 
+path_was=${PATH-} had_path=${PATH+yes}
 mode=${1%-resumed} resumed=${1#"${1%-resumed}"} user=$2 shell=$3 own=$4 token_file=$5
-shift 5
+lane=$6 lane_start=$7 lc_all=$8
+shift 8
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 
@@ -108,5 +110,15 @@ fi
 if [ "$uid" != 0 ] || [ "$gid" != 0 ]; then
   chown "$uid:$gid" "$own" "$own/home" "$own/spool"
   [ "$mode$resumed" != copy ] || chown "$uid:$gid" /workspace
+fi
+setsid=$(command -v setsid) || :
+if [ -n "$lane" ] && [ "$uid" = 0 ] && [ "$main" != 1 ] && [ -p "$own/lane/requests" ] && "$setsid" -f true 2>/dev/null; then
+  # What starts here is to find the environment of an exec.
+  unset LC_ALL
+  [ -z "$lc_all" ] || export LC_ALL="$lc_all"
+  PATH=$path_was
+  [ -n "$had_path" ] || unset PATH
+  "$setsid" -f "$found" -c "$lane" glue "$own/lane" "$setsid" "$found" "$lane_start" 9>&- </dev/null >/dev/null 2>&1
+  echo 'lane'
 fi
 echo 'ready'

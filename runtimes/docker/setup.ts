@@ -3,6 +3,8 @@ import { GlueError, isGlueError } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { PRIVATE } from "./create.ts";
 import { runScript, type ScriptResult } from "./exec.ts";
+import lane from "./lane/lane.sh" with { type: "text" };
+import laneStart from "./lane/start.sh" with { type: "text" };
 import { type Mounts, type Proof, proveMounts, type Seen } from "./proof.ts";
 import script from "./setup.sh" with { type: "text" };
 
@@ -18,6 +20,8 @@ export interface Inside {
   readonly main: number;
   /** The owner of the mounted tree as the container sees it, where one is mounted. */
   readonly treeOwner: { readonly uid: number; readonly gid: number } | undefined;
+  /** A shell waits for commands in the lane's folder. */
+  readonly lane: boolean;
 }
 
 export interface SetupRequest {
@@ -30,6 +34,8 @@ export interface SetupRequest {
   readonly shell: string;
   readonly mounts: Mounts;
   readonly proof: Proof;
+  /** Set where the lane's folder is mounted: the image's LC_ALL, empty where it has none. */
+  readonly lane?: { readonly lcAll: string } | undefined;
 }
 
 /**
@@ -39,7 +45,8 @@ export interface SetupRequest {
 export async function setUp(api: DockerApi, container: string, request: SetupRequest): Promise<Inside> {
   const { mode, resumed = false, image, user, shell, mounts, proof } = request;
   const targets = [...mounts.tree, ...mounts.others].map((mount) => mount.target);
-  const words = [resumed ? `${mode}-resumed` : mode, user, shell, PRIVATE, proof.tokenFile ?? "", ...targets];
+  const words = [resumed ? `${mode}-resumed` : mode, user, shell, PRIVATE, proof.tokenFile ?? ""];
+  words.push(...(request.lane === undefined ? ["", "", ""] : [lane, laneStart, request.lane.lcAll]), ...targets);
   const { code, stdout, stderr } = await prepare(api, container, image, words);
   const said = readAnswer(stdout.toString());
   if (said.lacks.length > 0) throw unusable(image, `it has no ${said.lacks.join(", no ")}`);
@@ -68,6 +75,7 @@ export async function setUp(api: DockerApi, container: string, request: SetupReq
     named: said.named,
     main: said.main,
     treeOwner: mode === "direct" && tree !== undefined ? { uid: tree.uid, gid: tree.gid } : undefined,
+    lane: said.lane,
   };
 }
 
@@ -90,6 +98,7 @@ interface Answer extends Seen {
   readonly gid: number;
   readonly named: boolean;
   readonly main: number;
+  readonly lane: boolean;
   readonly ready: boolean;
 }
 
@@ -117,6 +126,7 @@ function readAnswer(text: string): Answer {
       const [dev = "", ino = "", owner, group] = facts.split(" ");
       return facts === "unknown" ? undefined : { dev, ino, uid: Number(owner), gid: Number(group) };
     }),
+    lane: all("lane").length > 0,
     ready: all("ready").length > 0,
   };
 }

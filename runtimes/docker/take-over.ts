@@ -66,6 +66,7 @@ export async function takeOver(
       sh: inside.sh,
       main: inside.main,
       home: inside.named ? undefined : `${PRIVATE}/home`,
+      lane: undefined,
       owned: inside.treeOwner === undefined || inside.treeOwner.uid === inside.uid,
     };
     const handle: SandboxHandle = {

@@ -1,0 +1,136 @@
+import { expect, setDefaultTimeout } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { OpenContext, RuntimeSession } from "../../runtimes/contract.ts";
+import { IMAGES, testNeeding } from "../support/needs.ts";
+import { docker, run, withSession } from "./support.ts";
+
+setDefaultTimeout(120_000);
+
+const lane = ({ sessionDir }: OpenContext) => join(sessionDir, "lane");
+
+/** What keeps the lane open in the container: the process that `docker top` shows with its script. */
+function lanePid(session: RuntimeSession): string | undefined {
+  const { out } = docker("top", session.handle.name, "-eo", "pid,args");
+  return out
+    .split("\n")
+    .find((line) => line.includes("glue_x_id") && line.includes("requests"))
+    ?.trim()
+    .split(/\s+/)[0];
+}
+
+/** The commands that were started by execs of the engine's while `work` ran. */
+async function execsDuring(session: RuntimeSession, work: () => Promise<void>): Promise<number> {
+  const since = Date.now() / 1_000;
+  await work();
+  const until = Date.now() / 1_000;
+  const filter = ["--filter", `container=${session.handle.name}`, "--filter", "event=exec_start"];
+  const { out } = docker("events", "--since", since.toFixed(3), "--until", until.toFixed(3), ...filter);
+  return out.split("\n").filter((line) => line.includes("exec_start")).length;
+}
+
+testNeeding(
+  ["image:debian-git"],
+  "commands of a container of this machine go by the lane, one after the other and at once",
+  async () => {
+    await withSession({}, async (session, context) => {
+      const execs = await execsDuring(session, async () => {
+        expect(await run(session, "echo out; echo err >&2; exit 7")).toMatchObject({
+          exitCode: 7,
+          out: "out\n",
+          err: "err\n",
+        });
+        const many = await Promise.all(
+          Array.from({ length: 40 }, (_, index) => run(session, `echo ${index}; exit ${index}`)),
+        );
+        expect(many.map(({ exitCode, out }) => `${exitCode} ${out}`)).toEqual(
+          many.map((_, index) => `${index} ${index}\n`),
+        );
+      });
+      expect(execs).toBe(0);
+      expect(readdirSync(lane(context))).toEqual(["requests"]);
+    });
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "by the lane a command finds the environment, the mask and the signals of an exec",
+  async () => {
+    const script =
+      'env | grep -v GLUE_COMMAND | sort; umask; grep -E "^(Sig(Ign|Blk)|Cap|Groups|NoNewPrivs|Seccomp:)" /proc/self/status; ulimit -a';
+    await withSession({}, async (session) => {
+      const byLane = await run(session, script);
+      const pid = lanePid(session);
+      expect(pid).toBeDefined();
+      process.kill(Number(pid), "SIGKILL");
+      const byExec = await run(session, script);
+      expect(byExec.out.length).toBeGreaterThan(200);
+      expect(byLane.out).toBe(byExec.out);
+    });
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "where the lane is dead or stopped, a command goes by the engine and runs once",
+  async () => {
+    await withSession({}, async (session, context) => {
+      const pid = Number(lanePid(session));
+      process.kill(pid, "SIGSTOP");
+      expect(await run(session, "echo once >>/tmp/once; cat /tmp/once")).toMatchObject({ exitCode: 0, out: "once\n" });
+      process.kill(pid, "SIGCONT");
+      // The request that it finds now was withdrawn.
+      await Bun.sleep(300);
+      expect(await run(session, "cat /tmp/once")).toMatchObject({ out: "once\n" });
+      process.kill(Number(lanePid(session)), "SIGKILL");
+      expect(await execsDuring(session, async () => void (await run(session, "true")))).toBe(1);
+      expect(readdirSync(lane(context))).toEqual(["requests"]);
+    });
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "large input and output go by the lane whole, and a command that does not read its input ends",
+  async () => {
+    await withSession({}, async (session) => {
+      const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+      const large = Buffer.concat(Array.from({ length: 160 }, () => bytes));
+      const running = await session.executor.run({ argv: ["cat"] }, { stdin: new Uint8Array(large) });
+      const [back, result] = await Promise.all([new Response(running.stdout).arrayBuffer(), running.wait()]);
+      expect(result.exitCode).toBe(0);
+      expect(Buffer.compare(Buffer.from(back), large)).toBe(0);
+      expect(await run(session, "exit 3", { stdin: new Uint8Array(large) })).toMatchObject({ exitCode: 3 });
+    });
+  },
+);
+
+testNeeding(["image:debian-git"], "what a killed caller leaves of the lane goes with the session", async () => {
+  let folder = "";
+  await withSession({}, async (_, context) => {
+    folder = lane(context);
+    expect(existsSync(folder)).toBe(true);
+  });
+  expect(existsSync(folder)).toBe(false);
+});
+
+testNeeding(["image:busybox"], "an image whose setsid cannot let go has no lane, and needs none", async () => {
+  await withSession({ options: { "docker.image": IMAGES.busybox } }, async (session) => {
+    expect(session.handle.data.lane).toBeUndefined();
+    expect(await execsDuring(session, async () => void (await run(session, "true")))).toBe(1);
+  });
+});
+
+testNeeding(
+  ["image:debian-git"],
+  "a container whose user is not root has no lane: whoever writes there would be root",
+  async () => {
+    await withSession({ options: { "docker.user": "1000:1000" } }, async (session) => {
+      expect(session.handle.data.lane).toBeUndefined();
+      expect((await run(session, "id -u; ls /var/lib/glue/lane 2>&1", { cwd: "/" })).out).toMatch(
+        /^1000\n.*[Pp]ermission denied/,
+      );
+    });
+  },
+);
