@@ -50,7 +50,7 @@ testNeeding(
         );
       });
       // A machine that is too busy to take a request up within two seconds sends it the other way.
-    expect(execs).toBeLessThan(5);
+      expect(execs).toBeLessThan(5);
       expect(readdirSync(lane(context))).toEqual(["requests"]);
     });
   },
