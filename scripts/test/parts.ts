@@ -24,6 +24,8 @@ export const PARTS: readonly Part[] = [
     testTimeoutMs: 20_000,
     limitMinutes: 10,
   },
+  // Processes, pipes and repositories of this machine: real ones, so not in seconds.
+  { name: "host", folders: ["test/host"], ...slow },
   { name: "docker", folders: ["test/docker"], ...slow },
   { name: "daytona", folders: ["test/daytona"], ...slow },
   { name: "sprites", folders: ["test/sprites"], ...slow },

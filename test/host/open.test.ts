@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { realpathSync } from "node:fs";
 import { readMeta } from "../../session/read-meta.ts";
 import { sessionFolder, sessionIds } from "../../session/store.ts";
+import { freshHome } from "../session/support.ts";
 import { glue, startGlue, until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome } from "./support.ts";
 
 const only = (home: ReturnType<typeof freshHome>) => readMeta(sessionFolder(home, sessionIds(home)[0] ?? ""));
 

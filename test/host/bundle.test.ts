@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sh } from "./hand-stage.ts";
-import { expectExact, makeCase, type Taken, take } from "./snapshot-case.ts";
+import { sh } from "../workspace/hand-stage.ts";
+import { expectExact, makeCase, type Taken, take } from "../workspace/snapshot-case.ts";
 
 const COMMITS = `git init -q -b main .; mkdir d; for n in $(seq 40); do seq $n 200 >d/$n; done; git add .; git commit -qm first; git repack -adq
   for n in $(seq 20); do echo second >>d/$n; done; git commit -qam second; git repack -dq

@@ -13,10 +13,10 @@ import { machineFacts } from "../../session/owner.ts";
 import { readMeta } from "../../session/read-meta.ts";
 import { startJob } from "../../session/start-job.ts";
 import { sessionFolder } from "../../session/store.ts";
+import { freshHome, surroundings } from "../session/support.ts";
 import { glue, until } from "../support/glue.ts";
 import { expectSchema } from "../support/json-schema.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome, surroundings } from "./support.ts";
 
 async function opened() {
   const [home, cwd] = [freshHome(), realpathSync(tempDir())];

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { pathText } from "../../workspace/layout.ts";
 import { takePlainSnapshot } from "../../workspace/snapshot-plain.ts";
 import { parseConfig } from "../../workspace/snapshot-plain-git.ts";
-import { type Case, makeCase } from "./snapshot-case.ts";
+import { type Case, makeCase } from "../workspace/snapshot-case.ts";
 
 function plain(of: Case) {
   return takePlainSnapshot({ top: of.user, subfolder: "", outsideGitDirs: [] }, of.env);

@@ -13,10 +13,10 @@ import {
 import { join } from "node:path";
 import { expandPattern } from "../../session/copy-glob.ts";
 import { ARCHIVE_END, archiveHeader, archivePadding } from "../../workspace/archive.ts";
+import { freshHome } from "../session/support.ts";
 import { glue } from "../support/glue.ts";
 import { expectSchema } from "../support/json-schema.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome } from "./support.ts";
 
 /** A session on a copy of a small tree on the host, and a folder beside it. */
 async function opened(...flags: string[]) {

@@ -1,9 +1,18 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { newCommandId } from "../../../runtimes/common/command-id.ts";
-import { jobArgv, killAllArgv, killArgv, LAUNCHER, launchArgv, sweepArgv } from "../../../runtimes/common/launch.ts";
-import { missing, tempDir, testUnless } from "../../support/needs.ts";
-import { inShell, lacking, launch, processesWith, recordOf, SHELLS, start, until } from "./launcher.ts";
+import { newCommandId } from "../../runtimes/common/command-id.ts";
+import { jobArgv, killAllArgv, killArgv, LAUNCHER, launchArgv, sweepArgv } from "../../runtimes/common/launch.ts";
+import {
+  inShell,
+  lacking,
+  launch,
+  processesWith,
+  recordOf,
+  SHELLS,
+  start,
+  until,
+} from "../runtimes/common/launcher.ts";
+import { missing, tempDir, testUnless } from "../support/needs.ts";
 
 /** A `sleep` that no other test starts, so that its processes can be told. */
 let sleeps = 0;

@@ -6,9 +6,9 @@ import { readCommandLog } from "../../session/command-log.ts";
 import { takeLock } from "../../session/lock.ts";
 import { machineFacts } from "../../session/owner.ts";
 import { sessionFolder } from "../../session/store.ts";
+import { freshHome, surroundings } from "../session/support.ts";
 import { glue } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome, surroundings } from "./support.ts";
 
 async function openSession(...args: string[]) {
   const [home, cwd] = [freshHome(), realpathSync(tempDir())];

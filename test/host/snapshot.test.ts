@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGlueError } from "../../spec/glue-error.ts";
 import { prepareSnapshot } from "../../workspace/snapshot-prepare.ts";
-import { sh } from "./hand-stage.ts";
-import { expectExact, makeCase, onDisk, take } from "./snapshot-case.ts";
+import { sh } from "../workspace/hand-stage.ts";
+import { expectExact, makeCase, onDisk, take } from "../workspace/snapshot-case.ts";
 
 const COMMITTED = `git init -q -b main .
 printf 'one\\n' >a.txt; mkdir -p src/deep; printf 'two\\n' >src/deep/b.txt; printf '#!/bin/sh\\n' >run.sh; chmod +x run.sh

@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../../session/home.ts";
+import { freshHome } from "../session/support.ts";
 import { glue, startGlue } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { freshHome } from "./support.ts";
 
 describe("a session that outlives the call that opened it", () => {
   let home: Home;
