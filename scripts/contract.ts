@@ -22,8 +22,9 @@ for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
 }
 if (runtimes.length > 0) process.env.GLUE_TEST_RUNTIMES = runtimes.join(",");
 
-const part = PARTS.find(({ name }) => name === "contract");
-if (part === undefined) throw new Error("there is no part named contract");
+const found = PARTS.find(({ name }) => name === "contract");
+if (found === undefined) throw new Error("there is no part named contract");
+const { runtimes: _some, ...part } = found;
 const folder = mkdtempSync(join(tmpdir(), "glue-contract-"));
 try {
   const report = join(folder, "records.jsonl");

@@ -1,11 +1,11 @@
 // `bun run test`: the checks, then every part. `bun run test PART… [-r RUNTIME…] [flags of bun test]`: only those parts; `-r` narrows the
 // contract suite to some runtimes; after the part `live` come names of runtimes.
 // Ends with the names of what failed and what was skipped and why, and one line of totals.
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChecks } from "./test/checks.ts";
-import { foldersOf, PARTS, testFilesIn } from "./test/parts.ts";
+import { foldersOf, PARTS, type Part, testFilesIn } from "./test/parts.ts";
 import { runPart } from "./test/run-part.ts";
 
 const names: string[] = [];
@@ -34,13 +34,29 @@ if (names.length === 0) failures.push(...(await runChecks()).map((name) => `chec
 
 const reportDir = mkdtempSync(join(tmpdir(), "glue-reports-"));
 try {
-  for (const part of PARTS) {
-    const wanted = names.length === 0 ? !part.onlyByName : names.includes(part.name);
-    // A folder that is not there yet has nothing to say; one that was asked for by name has.
-    if (!wanted || (testFilesIn(foldersOf(part)).length === 0 && names.length === 0)) continue;
-    console.log(`\n== ${part.name}`);
+  // A folder that is not there yet has nothing to say; one that was asked for by name has.
+  const wanted = PARTS.filter((part) =>
+    names.length > 0 ? names.includes(part.name) : !part.onlyByName && testFilesIn(foldersOf(part)).length > 0,
+  );
+  const beside = names.length === 0 ? wanted.filter((part) => part.beside) : [];
+  const others = wanted.filter((part) => !beside.includes(part));
+  await Promise.all([oneAfterTheOther(others, false), oneAfterTheOther(beside, true)]);
+} finally {
+  rmSync(reportDir, { recursive: true, force: true });
+}
+
+/** Aside, a part's output is shown when it has ended, so that two do not mix. */
+async function oneAfterTheOther(parts: readonly Part[], aside: boolean): Promise<void> {
+  for (const part of parts) {
+    if (!aside) console.log(`\n== ${part.name}`);
     const began = performance.now();
-    const { cases, problems } = await runPart(part, reportDir, extraArgs);
+    const log = join(reportDir, `${part.name}.log`);
+    const output = aside ? openSync(log, "w") : "inherit";
+    const { cases, problems } = await runPart(part, reportDir, extraArgs, output);
+    if (output !== "inherit") {
+      closeSync(output);
+      console.log(`\n== ${part.name}\n${readFileSync(log, "utf8")}`);
+    }
     passed += cases.filter((testCase) => testCase.result === "passed").length;
     for (const { result, title } of cases) {
       if (result === "failed") failures.push(`${part.name}: ${title}`);
@@ -51,8 +67,6 @@ try {
     failures.push(...problems.map((problem) => `${part.name}: ${problem}`));
     console.log(`== ${part.name}: ${cases.length} tests in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
-} finally {
-  rmSync(reportDir, { recursive: true, force: true });
 }
 
 if (passed === 0 && failures.length === 0) failures.push("no test ran");

@@ -13,6 +13,10 @@ export interface Part {
   readonly limitMinutes: number;
   /** Run only when it is asked for by name. */
   readonly onlyByName?: boolean;
+  /** The runtimes that the contract suite takes up, where the caller names none. */
+  readonly runtimes?: readonly string[];
+  /** Works on doubles of services and on nothing that the other parts look at, so it may run beside them. */
+  readonly beside?: boolean;
 }
 
 const slow = { testTimeoutMs: 120_000, limitMinutes: 20 };
@@ -27,10 +31,17 @@ export const PARTS: readonly Part[] = [
   // Processes, pipes and repositories of this machine: real ones, so not in seconds.
   { name: "host", folders: ["test/host"], ...slow },
   { name: "docker", folders: ["test/docker"], ...slow },
-  { name: "daytona", folders: ["test/daytona"], ...slow },
-  { name: "sprites", folders: ["test/sprites"], ...slow },
-  { name: "modal", folders: ["test/modal"], ...slow },
-  { name: "contract", folders: ["test/contract"], ...slow },
+  { name: "daytona", folders: ["test/daytona"], ...slow, beside: true },
+  { name: "sprites", folders: ["test/sprites"], ...slow, beside: true },
+  { name: "modal", folders: ["test/modal"], ...slow, beside: true },
+  { name: "contract", folders: ["test/contract"], ...slow, runtimes: ["host", "docker"] },
+  {
+    name: "contract-services",
+    folders: ["test/contract"],
+    ...slow,
+    runtimes: ["daytona", "sprites", "modal"],
+    beside: true,
+  },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
   { name: "acceptance", folders: ["test/acceptance"], ...slow },
   { name: "fault", folders: ["test/fault"], ...slow },

@@ -11,14 +11,14 @@ export interface PartResult {
 }
 
 /**
- * Runs a part with `bun test`, its output going to ours. Trusts the report file, not the exit status alone: code under test that calls
+ * Runs a part with `bun test`, its output going to ours or to a file descriptor. Trusts the report file, not the exit status alone: code under test that calls
  * process.exit(0) ends the run with 0 and no report, and a file that cannot be loaded is in no report.
  */
 export async function runPart(
   part: Part,
   reportDir: string,
   extraArgs: readonly string[],
-  output: "inherit" | "ignore" = "inherit",
+  output: "inherit" | "ignore" | number = "inherit",
 ): Promise<PartResult> {
   const folders = foldersOf(part);
   const report = join(reportDir, `${part.name}.xml`);
@@ -33,8 +33,7 @@ export async function runPart(
       // A path and not a filter: bun test takes a bare word as a part of a file name.
       ...folders.map((folder) => resolve(ROOT, folder)),
     ],
-    // Said, because what was set since the start would not be passed on by itself.
-    { cwd: ROOT, env: process.env, stdio: ["ignore", output, output], detached: true },
+    { cwd: ROOT, env: environmentOf(part), stdio: ["ignore", output, output], detached: true },
   );
   let late = false;
   const end = () => endGroup(run.pid);
@@ -59,6 +58,12 @@ export async function runPart(
   const failed = cases.some((testCase) => testCase.result === "failed");
   if (status !== 0 && !failed && problems.length === 0) problems.push(`ended with ${status} though no test failed`);
   return { cases, problems };
+}
+
+/** Said, because what was set since the start would not be passed on by itself. */
+function environmentOf({ runtimes }: Part): NodeJS.ProcessEnv {
+  if (runtimes === undefined || process.env.GLUE_TEST_RUNTIMES) return process.env;
+  return { ...process.env, GLUE_TEST_RUNTIMES: runtimes.join(",") };
 }
 
 function endGroup(pid: number): void {
