@@ -111,7 +111,8 @@ testWithDouble("killAll ends what it started, what was printed is whole, and the
   const text = new Response(running.stdout).text();
   await Bun.sleep(500);
   await session.killAll();
-  expect((await running.wait()).outcome).toBe("signalled");
+  // Its shell may see its child end before the signal reaches itself.
+  expect([143, 137]).toContain((await running.wait()).exitCode);
   expect((await text).length).toBe(588_895);
   const { out } = await run(session, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
   expect(out).not.toContain("sleep 100");
@@ -154,7 +155,6 @@ describe("whatever becomes of the socket, a command runs once and its output is 
       const error = await failureOf(run(session, "echo before; kill -9 $PPID; sleep 2"));
       expect(error.code).toBe("outcomeUnknown");
       expect(await run(session, once)).toEqual(expected);
-      await untilResident();
     },
   );
 });
