@@ -94,9 +94,9 @@ export class DockerExecutor implements CommandExecutor {
     const stdin = options.stdin !== undefined;
     const recycle = options.sink !== undefined;
     const { lane, container } = this.#place;
-    if (lane !== undefined && !terminal) {
+    if (lane !== undefined && !terminal && !stdin) {
       const { startInLane } = await import("./lane/lane.ts");
-      const wire = await startInLane(lane, { id, argv, env, stdin });
+      const wire = await startInLane(lane, { id, argv, env });
       if (wire !== undefined) return { wire };
     }
     try {

@@ -95,16 +95,23 @@ testNeeding(
 
 testNeeding(
   ["image:debian-git"],
-  "large input and output go by the lane whole, and a command that does not read its input ends",
+  "large output goes by the lane whole; a command with an input goes by the engine, and may open it by name",
   async () => {
     await withSession({}, async (session) => {
-      const bytes = crypto.getRandomValues(new Uint8Array(65_536));
-      const large = Buffer.concat(Array.from({ length: 160 }, () => bytes));
-      const running = await session.executor.run({ argv: ["cat"] }, { stdin: new Uint8Array(large) });
-      const [back, result] = await Promise.all([new Response(running.stdout).arrayBuffer(), running.wait()]);
-      expect(result.exitCode).toBe(0);
-      expect(Buffer.compare(Buffer.from(back), large)).toBe(0);
-      expect(await run(session, "exit 3", { stdin: new Uint8Array(large) })).toMatchObject({ exitCode: 3 });
+      const counted = "seq 1 2000000";
+      const execs = await execsDuring(session, async () => {
+        const { out } = await run(session, counted);
+        expect(Bun.hash(out)).toBe(
+          Bun.hash(Array.from({ length: 2_000_000 }, (_, index) => `${index + 1}\n`).join("")),
+        );
+      });
+      expect(execs).toBe(0);
+      const stdin = new TextEncoder().encode("input");
+      expect(await run(session, "sleep 0.2; cat /dev/stdin", { stdin })).toMatchObject({ out: "input" });
+      expect(await run(session, "cat /dev/stdin; echo more >/dev/stdout; echo no >/dev/stderr")).toMatchObject({
+        out: "more\n",
+        err: "no\n",
+      });
     });
   },
 );

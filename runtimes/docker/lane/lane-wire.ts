@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, write } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ByteStream } from "../../contract.ts";
 import type { Run } from "../demux.ts";
@@ -8,7 +8,6 @@ import type { Wire } from "../wire.ts";
 interface Ends {
   readonly out: number;
   readonly err: number;
-  readonly in?: { readonly write: number; readonly kept: number };
   /** What keeps the pipes from being at their end before the command has opened them. */
   readonly kept: readonly number[];
 }
@@ -32,14 +31,11 @@ export class LaneWire implements Wire {
   /** One waker, not a race of promises: each race would leave a reaction on the stream that is silent, and keep what it brought. */
   #wake: () => void = () => undefined;
   #connected = false;
-  #inputOpen: boolean;
-  #writing: Promise<unknown> = Promise.resolve();
   #destroyed = false;
 
   constructor(folder: string, ends: Ends) {
     this.#folder = folder;
     this.#ends = ends;
-    this.#inputOpen = ends.in !== undefined;
     this.#readers = {
       stdout: pipeReader(ends.out),
       stderr: pipeReader(ends.err),
@@ -84,32 +80,21 @@ export class LaneWire implements Wire {
     if (this.#connected) return;
     this.#connected = true;
     for (const fd of this.#ends.kept) closeSync(fd);
-    if (this.#ends.in !== undefined) closeSync(this.#ends.in.kept);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** On a thread of the pool, which may block. */
-  write(bytes: Uint8Array): Promise<void> {
-    const fd = this.#ends.in?.write;
-    if (fd === undefined || !this.#inputOpen) return Promise.reject(new Error("the input is closed"));
-    const written = writeAll(fd, bytes);
-    this.#writing = written.catch(() => undefined);
-    return written;
+  write(): Promise<void> {
+    return Promise.reject(new Error("a command of the lane has no input"));
   }
 
   endInput(): void {
-    if (!this.#inputOpen || this.#ends.in === undefined) return;
-    this.#inputOpen = false;
-    const { write: fd } = this.#ends.in;
-    // A thread may still be writing to it: the number must not be another file's meanwhile.
-    void this.#writing.then(() => closeSync(fd));
+    return;
   }
 
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.connected();
-    this.endInput();
     this.#wake();
     for (const [stream, fd] of [
       ["stdout", this.#ends.out],
@@ -139,14 +124,6 @@ export class LaneWire implements Wire {
   #woken(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
-    });
-  }
-}
-
-async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += await new Promise<number>((resolve, reject) => {
-      write(fd, bytes, done, bytes.length - done, null, (error, count) => (error ? reject(error) : resolve(count)));
     });
   }
 }

@@ -10,16 +10,15 @@ const LONGEST_REQUEST = 60_000;
 /** Until the container must have taken a request up; then it is withdrawn. */
 const TAKEN_UP_MS = 2_000;
 
-/** A request: the words of a program, and what is added to its environment. */
+/** A request: the words of a program, and what is added to its environment. Input it has none: a named pipe cannot be opened once more at its end. */
 export interface LaneRequest {
   readonly id: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly stdin: boolean;
 }
 
 /**
- * Starts a command by the lane in `folder`, which a shell in the container waits at (lane.sh). Undefined where nobody waits there, or it
+ * Starts a command, with its stdin at EOF, by the lane in `folder`, which a shell in the container waits at (lane.sh). Undefined where nobody waits there, or it
  * is not taken up in time: then it is certain that nothing runs, and the engine is the way.
  */
 export async function startInLane(folder: string, request: LaneRequest): Promise<Wire | undefined> {
@@ -37,8 +36,8 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
   };
   try {
     mkdirSync(own, { mode: 0o700 });
-    const names = ["words", "out", "err", ...(request.stdin ? ["in"] : [])];
-    if (!names.every((name) => mkfifo(join(own, name), 0o600))) throw new Error("no pipe could be made");
+    if (!["words", "out", "err"].every((name) => mkfifo(join(own, name), 0o600)))
+      throw new Error("no pipe could be made");
     // Opened for both, a pipe keeps what is written until the other side comes; and it is not at its end before that.
     const words = open("words", O_RDWR | O_NONBLOCK);
     writeSync(words, text);
@@ -46,7 +45,6 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
       out: open("out", O_RDONLY | O_NONBLOCK),
       err: open("err", O_RDONLY | O_NONBLOCK),
       kept: [words, open("out", O_WRONLY | O_NONBLOCK), open("err", O_WRONLY | O_NONBLOCK)],
-      ...(request.stdin ? { in: inputOf(open) } : {}),
     };
     writeSync(requests, `${request.id}\n`);
     const wire = new LaneWire(own, ends);
@@ -61,12 +59,6 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
   } finally {
     closeSync(requests);
   }
-}
-
-/** A writing end that blocks, for the threads that write, and one that keeps it from being broken until the command has opened its own. */
-function inputOf(open: (name: string, flags: number) => number): { write: number; kept: number } {
-  const kept = open("in", O_RDWR | O_NONBLOCK);
-  return { kept, write: open("in", O_WRONLY) };
 }
 
 /** A pipe that somebody reads, for writing. */

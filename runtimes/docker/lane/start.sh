@@ -3,7 +3,6 @@ set -C
 : >"$1/claim" || exit 1
 set +C
 exec >"$1/out" 2>"$1/err"
-if [ -p "$1/in" ]; then exec <"$1/in"; fi
 glue_x_text=
 {
   IFS= read -r glue_x_stop
