@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   run: () => import("./run.ts"),
   exec: () => import("./exec.ts"),
   shell: () => import("./shell.ts"),
+  mcp: () => import("./mcp.ts"),
   "job list": () => import("./job-list.ts"),
   "job logs": () => import("./job-logs.ts"),
   "job wait": () => import("./job-wait.ts"),
@@ -32,6 +33,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "config validate": () => import("./config-validate.ts"),
   completions: () => import("./completions.ts"),
   version: () => import("./version.ts"),
+  __mcp: () => import("./mcp-serve.ts"),
   __keep: () => import("./keep.ts"),
   __complete: () => import("./complete.ts"),
 };

@@ -9,14 +9,14 @@ import { SESSION_FILES } from "../workspace/layout.ts";
 import { leave } from "./close.ts";
 import { hostTree } from "./host-tree.ts";
 import { isSessionOver } from "./is-over.ts";
-import { liveSession } from "./live-session.ts";
+import { type LiveSession, liveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
 import { FORMAT_VERSION, GLUE_VERSION, type SessionMeta } from "./meta.ts";
 import { currentOwner } from "./owner.ts";
 import { type Changes, logState, recordIntent, recordState } from "./record.ts";
 import { removeFolder } from "./remove-folder.ts";
 import { fallbackOf, modeOf } from "./runtime-options.ts";
-import type { Session, Surroundings } from "./session.ts";
+import type { Surroundings } from "./session.ts";
 import { makeSessionFolder, type SessionFolder } from "./store.ts";
 import { type Caller, surroundingsOf } from "./surroundings.ts";
 
@@ -33,6 +33,8 @@ export interface OpenRequest extends Caller {
   readonly kind: Owner["kind"];
   /** The name or id of a sandbox that an earlier session kept, to be taken over in place of a new one. */
   readonly attach?: string;
+  /** False: where nothing listens it fails, and no other runtime takes over, whatever the options allow. Default true. */
+  readonly fallback?: boolean;
   /** What every command of the session gets unless it says otherwise. */
   readonly defaults?: NonNullable<SessionMeta["defaults"]>;
   /** Called with the id as soon as the session is on record, before anything is created. */
@@ -54,7 +56,7 @@ interface Attempt {
  * Opens a session: records what is about to be created, creates it, and brings the tree in where the session works on a copy. The
  * record is on the disk before anything is asked for, so whatever happens to this process, another one finds what it left.
  */
-export async function openSession(request: OpenRequest): Promise<Session> {
+export async function openSession(request: OpenRequest): Promise<LiveSession> {
   const { signal } = request;
   const tree = hostTree(request.cwd);
   const around = surroundingsOf(request);
@@ -88,13 +90,14 @@ export async function openSession(request: OpenRequest): Promise<Session> {
 }
 
 /** Another runtime takes over only where nothing listens and the options allow it: every other failure is the user's to see. */
-async function openOrFallBack(attempt: Attempt): Promise<Session> {
+async function openOrFallBack(attempt: Attempt): Promise<LiveSession> {
   const { options, around } = attempt;
   const wanted = options.runtime;
   try {
     return await openOn(wanted, attempt);
   } catch (error) {
-    const mayFallBack = isGlueError(error, "runtimeNotListening") && attempt.context.attach === undefined;
+    const allowed = attempt.context.attach === undefined && attempt.request.fallback !== false;
+    const mayFallBack = allowed && isGlueError(error, "runtimeNotListening");
     const fallback = mayFallBack ? fallbackOf(wanted, options) : undefined;
     if (fallback === undefined || !(error instanceof GlueError)) throw error;
     around.voice.warn(
@@ -104,7 +107,7 @@ async function openOrFallBack(attempt: Attempt): Promise<Session> {
   }
 }
 
-async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<Session> {
+async function openOn(runtimeId: RuntimeId, attempt: Attempt): Promise<LiveSession> {
   const { around, folder, context, options, request } = attempt;
   const runtime = await loadRuntime(runtimeId);
   const prepared =

@@ -19,9 +19,13 @@ const PARENT_POLL_MS = 500;
 /**
  * Watches for Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) and the death of the parent, which all mean the same. A second one ends the
  * process at once, by that signal, so that whoever waits for it sees how it ended. Started with SIGHUP ignored (nohup), glue is
- * meant to outlive terminal and parent, and does. `parent: false` is for a process whose parent does not stay.
+ * meant to outlive terminal and parent, and does. `parent: false` is for a process whose parent does not stay; with `once` a second one
+ * does nothing, for a process that nobody sits in front of.
  */
-export function watchInterrupts(say: (line: string) => void, watch: { readonly parent?: boolean } = {}): Interrupts {
+export function watchInterrupts(
+  say: (line: string) => void,
+  watch: { readonly parent?: boolean; readonly once?: boolean } = {},
+): Interrupts {
   const controller = new AbortController();
   const handlers = new Map<NodeJS.Signals, () => void>();
   let left: () => readonly string[] = () => [];
@@ -35,7 +39,7 @@ export function watchInterrupts(say: (line: string) => void, watch: { readonly p
       controller.abort(by);
       return;
     }
-    if (by === "parent died") return;
+    if (by === "parent died" || watch.once === true) return;
     for (const line of left()) say(line);
     dispose();
     process.kill(process.pid, by);

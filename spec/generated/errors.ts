@@ -33,6 +33,9 @@ export type ErrorCode =
   | "fileNotFound"
   | "isADirectory"
   | "notADirectory"
+  | "notText"
+  | "changedSinceRead"
+  | "editRefused"
   | "ioFailed"
   | "transferFailed"
   | "sessionNotFound"
@@ -103,6 +106,9 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   fileNotFound: {"exit":1,"what":"There is no such file.","why":"The path does not exist.","todo":"Check the path."},
   isADirectory: {"exit":1,"what":"The path is a directory.","why":"A file was asked for.","todo":"Name a file."},
   notADirectory: {"exit":1,"what":"The path is not a directory.","why":"A directory was asked for.","todo":"Name a directory."},
+  notText: {"exit":1,"what":"The file cannot be shown or edited as text.","why":"It is binary, too large, or no regular file.","todo":"Use a command that reads that kind of file."},
+  changedSinceRead: {"exit":1,"what":"The file has changed since it was read.","why":"Something else wrote it meanwhile.","todo":"Read it again and repeat the edit."},
+  editRefused: {"exit":1,"what":"The text to replace is not there exactly once.","why":"It occurs not at all, or more than once.","todo":"Give the text as it stands in the file."},
   ioFailed: {"exit":125,"what":"Reading or writing failed.","why":"The disk is full, read-only or broken.","todo":"Free space or correct what the message names."},
   transferFailed: {"exit":125,"what":"A transfer did not arrive whole.","why":"The bytes that arrived differ from those that were sent.","todo":"Try again."},
   sessionNotFound: {"exit":2,"what":"There is no such session.","why":"The id is wrong or the session was removed.","todo":"Run glue session list."},

@@ -1,0 +1,118 @@
+/** The agents whose configuration glue knows. */
+export const AGENTS = ["claude", "codex", "cursor", "vscode", "gemini", "opencode"] as const;
+export type Agent = (typeof AGENTS)[number];
+
+/** A file that an agent reads, below the project folder, and what has to be in it. */
+export type AgentFile = { readonly path: string } & (
+  | { readonly kind: "json"; readonly content: Readonly<Record<string, unknown>> }
+  /** `top` stands before every table. */
+  | { readonly kind: "toml"; readonly top: string; readonly tables: string }
+  | { readonly kind: "text"; readonly content: string }
+);
+
+export interface AgentSetup {
+  readonly files: readonly AgentFile[];
+  /** What the rules do not cover, in a sentence. */
+  readonly outside: string;
+}
+
+/** What an agent has to be told so that it uses the server `glue`, started with `args`, and not tools of its own. */
+export function setupOf(agent: Agent, args: readonly string[]): AgentSetup {
+  return SETUPS[agent](args);
+}
+
+const COMMAND = "glue";
+
+const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> = {
+  claude: (args) => ({
+    files: [
+      json(".mcp.json", { mcpServers: { glue: { type: "stdio", command: COMMAND, args } } }),
+      json(".claude/settings.json", {
+        enabledMcpjsonServers: ["glue"],
+        permissions: {
+          allow: ["mcp__glue"],
+          deny: ["Bash", "Read", "Edit", "Write", "NotebookEdit", "Glob", "Grep"],
+        },
+      }),
+    ],
+    outside: "Hooks, other MCP servers, WebFetch and what you type after ! run on your machine.",
+  }),
+  codex: (args) => ({
+    files: [
+      {
+        path: ".codex/config.toml",
+        kind: "toml",
+        top: 'sandbox_mode = "read-only"\n',
+        tables: `[mcp_servers.glue]\ncommand = "${COMMAND}"\nargs = ${JSON.stringify(args)}\nstartup_timeout_sec = 20\ntool_timeout_sec = 60\n\n[features]\nshell_tool = false\nunified_exec = false\n`,
+      },
+    ],
+    outside:
+      "Codex reads this file in projects that you trust. apply_patch stays, and read-only keeps it from writing; other MCP servers run on your machine.",
+  }),
+  cursor: (args) => ({
+    files: [
+      json(".cursor/mcp.json", { mcpServers: { glue: { command: COMMAND, args } } }),
+      json(".cursor/cli.json", {
+        permissions: { allow: ["Mcp(glue:*)"], deny: ["Shell(*)", "Read(**)", "Write(**)"] },
+      }),
+    ],
+    outside:
+      "The rules are those of Cursor's CLI. The editor has no file of rules: take its own tools out of a custom mode.",
+  }),
+  vscode: (args) => ({
+    files: [
+      json(".vscode/mcp.json", { servers: { glue: { type: "stdio", command: COMMAND, args } } }),
+      {
+        path: ".github/agents/glue.agent.md",
+        kind: "text",
+        content:
+          "---\ndescription: Works in a glue session, with none of the editor's own tools.\ntools: ['glue/*']\n---\nUse the tools of the server glue for every command and every file.\n",
+      },
+    ],
+    outside:
+      "Choose the agent glue in the chat: other agents keep the editor's own tools. The editor itself works on your files.",
+  }),
+  gemini: (args) => ({
+    files: [
+      json(".gemini/settings.json", {
+        mcpServers: { glue: { command: COMMAND, args, timeout: 60_000 } },
+        tools: {
+          exclude: [
+            "run_shell_command",
+            "read_file",
+            "read_many_files",
+            "write_file",
+            "replace",
+            "list_directory",
+            "glob",
+            "search_file_content",
+            "grep_search",
+          ],
+        },
+      }),
+    ],
+    outside: "Other MCP servers, hooks and what you type after ! run on your machine, and @file reads from it.",
+  }),
+  opencode: (args) => ({
+    files: [
+      json("opencode.json", {
+        mcp: { glue: { type: "local", command: [COMMAND, ...args], enabled: true, timeout: 60_000 } },
+        permission: {
+          bash: "deny",
+          edit: "deny",
+          read: "deny",
+          list: "deny",
+          glob: "deny",
+          grep: "deny",
+          lsp: "deny",
+          external_directory: "deny",
+        },
+      }),
+    ],
+    outside: "Plugins, other MCP servers and what you type after ! run on your machine, and @file reads from it.",
+  }),
+};
+
+function json(path: string, content: Readonly<Record<string, unknown>>): AgentFile {
+  return { path, kind: "json", content };
+}
