@@ -68,6 +68,6 @@ export const bash = defineTool({
 /** The user's own choice of a shell comes first, then bash, which is what models write for. */
 function shellOf(session: LiveSession, facts: Facts, script: string): Command {
   const chosen = withShell({ script }, session.meta.runtime, session.options);
-  const open = !("shell" in chosen) && session.runtime.executor.shell === undefined;
-  return open && facts.bash ? { script, shell: "bash" } : chosen;
+  const named = ("shell" in chosen ? chosen.shell : undefined) ?? session.runtime.executor.shell?.[0] ?? "sh";
+  return named === "sh" && facts.bash ? { script, shell: "bash" } : chosen;
 }

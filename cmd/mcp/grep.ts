@@ -38,13 +38,29 @@ export const grep = defineTool({
     const found = await collect(session, { argv }, folder, call, FETCHED, list);
     if (found.stdout.length === 0 && found.stderr.trim() !== "")
       throw new GlueError("optionInvalid", `grep: ${found.stderr.trim().split("\n").slice(-3).join(" ")}`);
-    const lines = ordered(found.stdout.toString("latin1"), names);
+    const all = ordered(found.stdout.toString("latin1"), names);
+    const odd = facts.rg || facts.perlGrep ? new Set<string>() : await binaryOnes(all);
+    const lines = all.filter(({ name }) => !odd.has(name));
     if (lines.length === 0) return "[no match]";
     const wanted = args.files_only ? [...new Set(lines.map(({ name }) => shown(name)))] : lines.map(textOf);
     const rest = wanted.length - SHOWN;
     const more = found.whole ? `${rest} more lines` : "there are more";
     const note = rest > 0 || !found.whole ? [`[${more}; narrow the pattern, the path or the glob]`] : [];
     return [...wanted.slice(0, SHOWN), ...note].join("\n");
+
+    /** Those of the files shown first that are binary: a grep that is not GNU's does not tell. */
+    async function binaryOnes(of: readonly Found[]): Promise<Set<string>> {
+      const first = [...new Set(of.slice(0, SHOWN).map(({ name }) => name))];
+      if (first.length === 0) return new Set();
+      const asked = Buffer.from(first.map((name) => `./${name}\0`).join(""), "latin1");
+      const { stdout } = await collect(session, { argv: IS_BINARY }, folder, call, FETCHED, asked);
+      return new Set(
+        stdout
+          .toString("latin1")
+          .split("\n")
+          .map((name) => name.replace(/^\.\//, "")),
+      );
+    }
 
     async function candidates() {
       const path = workshop.path(session, args.path ?? ".");
@@ -62,6 +78,15 @@ export const grep = defineTool({
     }
   },
 });
+
+const IS_BINARY = [
+  "xargs",
+  "-0",
+  "sh",
+  "-c",
+  `for f; do [ "$(head -c 8000 "$f" | wc -c)" = "$(head -c 8000 "$f" | tr -d '\\000' | wc -c)" ] || echo "$f"; done`,
+  "sh",
+] as const;
 
 /** A pattern without a folder fits in every folder. */
 function anywhere(pattern: string): string {
