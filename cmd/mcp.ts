@@ -52,6 +52,13 @@ export const command = defineCommand({
         "For instance --print-config claude --install.",
       );
     if (agent !== undefined) return await (await import("./mcp/configure.ts")).configure(agent, options, io);
+    if (io.terminal.isTTY(0)) {
+      throw usage(
+        { name: "mcp" },
+        "An agent speaks to glue mcp on its stdin, and this is a terminal.",
+        "glue mcp --print-config AGENT says how an agent is set up.",
+      );
+    }
     return await inProcessOfItsOwn(options, io);
   },
 });

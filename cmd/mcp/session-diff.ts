@@ -23,10 +23,8 @@ export const sessionDiff = defineTool({
     await save(session, call);
     try {
       const change = await changeOf(session, session.folder, session.meta);
-      const text = Buffer.concat(
-        await Array.fromAsync(diffAll(change, { color: false, ...(stat ? { statWidth: 100 } : {}) })),
-      );
-      return text.length === 0 ? UNCHANGED : bounded(text);
+      const text = await beginning(diffAll(change, { color: false, ...(stat ? { statWidth: 100 } : {}) }));
+      return text === "" ? UNCHANGED : text;
     } catch (error) {
       if (isGlueError(error, "nothingToLand")) return UNCHANGED;
       throw error;
@@ -63,10 +61,18 @@ async function directDiff(session: LiveSession, stat: boolean, call: Call): Prom
   );
   if (exitCode !== 0) throw new GlueError("gitFailed", `git does not show a difference here: ${stderr.trim()}`);
   const note = "[this session works on the user's own files: this is what differs from the last commit]";
-  return stdout.length === 0 ? `${note}\nnothing` : `${note}\n${bounded(stdout)}`;
+  return stdout.length === 0 ? `${note}\nnothing` : `${note}\n${await beginning([stdout])}`;
 }
 
-function bounded(text: Buffer): string {
-  if (text.length <= SHOWN) return text.toString();
-  return `${text.subarray(0, SHOWN)}\n[${text.length - SHOWN} more bytes; stat shows the files, bash with git diff one of them]`;
+/** The beginning of a text, and how much more there is. */
+async function beginning(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const bytes of source) {
+    if (size < SHOWN) parts.push(bytes.slice(0, SHOWN - size));
+    size += bytes.length;
+  }
+  const text = Buffer.concat(parts).toString();
+  if (size <= SHOWN) return text;
+  return `${text}\n[${size - SHOWN} more bytes; stat shows the files, bash with git diff one of them]`;
 }

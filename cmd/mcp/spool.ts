@@ -15,6 +15,7 @@ export class Spool {
   #memory: Uint8Array[] = [];
   #tail: Uint8Array = new Uint8Array();
   #fd: number | undefined;
+  #room = KEPT;
 
   /** `path`: where it is kept when it becomes long. Its folder is there. */
   constructor(path: string) {
@@ -22,7 +23,7 @@ export class Spool {
   }
 
   write(bytes: Uint8Array): void {
-    const room = Math.max(0, KEPT - this.size);
+    const room = Math.max(0, this.#room - this.size);
     this.size += bytes.length;
     if (bytes.length > room) this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-TAIL);
     const kept = bytes.slice(0, room);
@@ -30,20 +31,29 @@ export class Spool {
       this.#memory.push(kept);
       return;
     }
-    if (this.#fd === undefined) {
-      this.#fd = openSync(this.#path, "w+", 0o600);
-      for (const earlier of this.#memory) writeWhole(this.#fd, earlier);
-      this.#memory = [];
+    try {
+      this.#fd ??= this.#moveToFile();
+      writeWhole(this.#fd, kept);
+    } catch {
+      // The disk is full: the command goes on, and of its output the end is kept from here on.
+      this.#room = 0;
+      this.#tail = Buffer.concat([this.#tail, kept]).subarray(-TAIL);
     }
-    writeWhole(this.#fd, kept);
+  }
+
+  #moveToFile(): number {
+    const fd = openSync(this.#path, "w+", 0o600);
+    for (const earlier of this.#memory) writeWhole(fd, earlier);
+    this.#memory = [];
+    return fd;
   }
 
   /** A range; shorter at the end, and empty in the part that was not kept. */
   read(offset: number, length: number): Uint8Array {
-    if (this.#fd === undefined) return Buffer.concat(this.#memory).subarray(offset, offset + length);
     const tailFrom = this.size - this.#tail.length;
     if (offset >= tailFrom && this.#tail.length > 0)
       return this.#tail.subarray(offset - tailFrom, offset - tailFrom + length);
+    if (this.#fd === undefined) return Buffer.concat(this.#memory).subarray(offset, offset + length);
     const bytes = new Uint8Array(length);
     return bytes.subarray(0, readSync(this.#fd, bytes, 0, length, offset));
   }

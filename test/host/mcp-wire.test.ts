@@ -2,15 +2,15 @@ import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Home } from "../../../session/home.ts";
-import { readMeta } from "../../../session/read-meta.ts";
-import { sessionFolder, sessionIds } from "../../../session/store.ts";
-import { freshHome } from "../../session/support.ts";
-import { glue, runs, until } from "../../support/glue.ts";
-import { mcpClient } from "../../support/mcp-client.ts";
-import { tempDir } from "../../support/temp-dir.ts";
+import type { Home } from "../../session/home.ts";
+import { readMeta } from "../../session/read-meta.ts";
+import { sessionFolder, sessionIds } from "../../session/store.ts";
+import { freshHome } from "../session/support.ts";
+import { glue, runs, until } from "../support/glue.ts";
+import { mcpClient } from "../support/mcp-client.ts";
+import { tempDir } from "../support/temp-dir.ts";
 
-const MAIN = join(import.meta.dir, "../../../cmd/main.ts");
+const MAIN = join(import.meta.dir, "../../cmd/main.ts");
 
 function folder(): string {
   const dir = join(tempDir(), "work");

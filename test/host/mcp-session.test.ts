@@ -2,13 +2,13 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Home } from "../../../session/home.ts";
-import { readMeta } from "../../../session/read-meta.ts";
-import { sessionFolder, sessionIds } from "../../../session/store.ts";
-import { freshHome } from "../../session/support.ts";
-import { glue, until } from "../../support/glue.ts";
-import { mcpClient } from "../../support/mcp-client.ts";
-import { tempDir } from "../../support/temp-dir.ts";
+import type { Home } from "../../session/home.ts";
+import { readMeta } from "../../session/read-meta.ts";
+import { sessionFolder, sessionIds } from "../../session/store.ts";
+import { freshHome } from "../session/support.ts";
+import { glue, until } from "../support/glue.ts";
+import { mcpClient } from "../support/mcp-client.ts";
+import { tempDir } from "../support/temp-dir.ts";
 
 /** A small repository whose check fails until its bug is mended. */
 function project(): string {
