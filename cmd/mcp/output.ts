@@ -23,6 +23,8 @@ export async function render(work: Work, state: WorkState): Promise<string> {
 export async function renderPage(work: Work, state: WorkState, stream: Stream, offset: number): Promise<string> {
   const bytes = await work.read(stream, offset, Math.min(PAGE, Math.max(0, state[stream] - offset)));
   const page = offset + bytes.length < state[stream] ? endWhole(bytes) : bytes;
+  if (page.length === 0 && offset < state[stream])
+    return `[${stream}: what is at ${offset} was not kept, only the beginning and the end of ${state[stream]} bytes]\n${statusLine(work, state)}`;
   const next = offset + page.length;
   const where = `[${stream}: bytes ${offset} to ${next} of ${state[stream]}${next < state[stream] ? `; the next offset is ${next}` : ""}]`;
   return `${decode(page)}\n${where}\n${statusLine(work, state)}`;

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, posix, relative } from "node:path";
 import { isInside } from "../../session/host-tree.ts";
 import type { LiveSession } from "../../session/live-session.ts";
@@ -42,6 +42,7 @@ export class Workshop {
   #session: Promise<LiveSession> | undefined;
   #facts: Promise<Facts> | undefined;
   #numbered = 0;
+  #folder: string | undefined;
 
   constructor(source: SessionSource) {
     this.source = source;
@@ -104,6 +105,7 @@ export class Workshop {
   own(session: LiveSession, start: ConstructorParameters<typeof OwnWork>[2]): OwnWork {
     const folder = join(session.folder.path, "mcp");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#folder = folder;
     this.#numbered++;
     const work = new OwnWork(`c${this.#numbered}`, folder, start);
     this.#works.set(work.id, work);
@@ -141,6 +143,8 @@ export class Workshop {
       await this.source.finish(session);
     } finally {
       for (const work of own) work.close();
+      // Nobody can ask for it any more.
+      if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
     }
   }
 }

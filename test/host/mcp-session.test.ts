@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../../session/home.ts";
 import { readMeta } from "../../session/read-meta.ts";
@@ -210,6 +210,7 @@ describe("an agent's session on a copy on the host", () => {
     await until("the session is closed", () => onlyMeta(home).state === "closed");
     const meta = onlyMeta(home);
     expect(meta.capture?.status).toBe("captured");
+    await until("nothing is left of its output", () => !existsSync(join(sessionFolder(home, meta.id).path, "mcp")));
     expect(readFileSync(join(cwd, "src/add.sh"), "utf8")).toContain("$1 - $2");
     const applied = await glue(home, ["session", "apply", meta.id], { cwd });
     expect(applied).toMatchObject({ code: 0 });
