@@ -8,6 +8,7 @@ wanted='
 git git
 git-lfs git-lfs
 git-crypt git-crypt
+rg ripgrep
 gpg gnupg
 ssh-keygen openssh-client
 dockerd docker.io
