@@ -55,7 +55,8 @@ test(
         // Begun again, unless it was faster than its death: then it is done.
         const done = listRecords(staged.request.sessionDir).some(({ record }) => record.state === "done");
         if (!done) await run("in-place");
-        expect(look(staged)).toBe(after);
+        // One that was killed when all was done may have left its folder aside, which goes with the undo.
+        expect(look(staged).replace(/^\.glue-in-place-.*\n/m, "")).toBe(after);
         await run("undo");
         expect(look(staged)).toBe(before);
       }
