@@ -12,7 +12,9 @@ test("every corner in the table of docs/bootstrap.md has a test of that name, an
   const folder = join(TOP, "test/roundtrip/corners");
   const tests = readdirSync(folder).filter((name) => name.endsWith(".test.ts"));
   const titles = tests.flatMap((name) =>
-    [...readFileSync(join(folder, name), "utf8").matchAll(/^\s*corner\(\s*"([^"]+)"/gm)].map(([, title = ""]) => title),
+    [...readFileSync(join(folder, name), "utf8").matchAll(/^\s*(?:corner|slowCorner)\(\s*"([^"]+)"/gm)].map(
+      ([, title = ""]) => title,
+    ),
   );
   expect(corners.toSorted()).toEqual(titles.toSorted());
   expect(new Set(corners).size).toBe(corners.length);

@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Home, openHome } from "../../../session/home.ts";
 import { glue } from "../../support/glue.ts";
-import { type Need, testNeeding } from "../../support/needs.ts";
+import { type Need, testNeeding, testUnless } from "../../support/needs.ts";
 import { whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
@@ -15,6 +15,12 @@ import { PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 /** A test of the corner that the table calls `title`. */
 export function corner(title: string, needs: readonly Need[], run: () => unknown): void {
   testNeeding(needs, title, run, 300_000);
+}
+
+/** The same for a corner that takes minutes. */
+export function slowCorner(title: string, run: () => unknown): void {
+  const reason = process.env.GLUE_TEST_FULL === "1" ? undefined : "slow; set GLUE_TEST_FULL=1";
+  testUnless(reason, title, run, 900_000);
 }
 
 export interface Place {
