@@ -105,7 +105,7 @@ testNeeding(
           Bun.hash(Array.from({ length: 2_000_000 }, (_, index) => `${index + 1}\n`).join("")),
         );
       });
-      expect(execs).toBe(0);
+      expect(execs).toBeLessThan(2);
       const stdin = new TextEncoder().encode("input");
       expect(await run(session, "sleep 0.2; cat /dev/stdin", { stdin })).toMatchObject({ out: "input" });
       expect(await run(session, "cat /dev/stdin; echo more >/dev/stdout; echo no >/dev/stderr")).toMatchObject({
