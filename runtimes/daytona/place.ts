@@ -1,8 +1,5 @@
 import { GlueError, type SandboxHandle } from "../contract.ts";
 
-/** Where the tree is in every sandbox. */
-export const WORKSPACE = "/workspace";
-
 /** What a sandbox turned out to be, as its handle keeps it for other processes. */
 export interface Place {
   readonly sessionId: string;

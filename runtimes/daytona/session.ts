@@ -1,9 +1,10 @@
 import { quote } from "../common/command-line.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError, type Options, type RuntimeSession, type SandboxDeath, type SandboxHandle } from "../contract.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { DaytonaExecutor } from "./executor.ts";
 import { removeSandbox, stopSandbox } from "./lifecycle.ts";
-import { handleOf, type Place, spoolOf, WORKSPACE } from "./place.ts";
+import { handleOf, type Place, spoolOf } from "./place.ts";
 import { SUDO } from "./sudo.ts";
 import type { Toolbox } from "./toolbox.ts";
 import type { Transport } from "./transport.ts";

@@ -1,10 +1,10 @@
 import { quote } from "../common/command-line.ts";
 import files from "../common/files.sh" with { type: "text" };
 import { LAUNCHER } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError } from "../contract.ts";
 import carrier from "./carry.sh" with { type: "text" };
 import endAll from "./end-all.sh" with { type: "text" };
-import { WORKSPACE } from "./place.ts";
 import resident from "./resident.pl" with { type: "text" };
 import script from "./setup.sh" with { type: "text" };
 import type { Toolbox } from "./toolbox.ts";

@@ -1,10 +1,11 @@
 import { quote } from "../common/command-line.ts";
 import { type Ask, FREE, LOOSE, takeHold } from "../common/holder.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError, type OpenContext, type Options } from "../contract.ts";
 import { enter, type Service } from "./enter.ts";
 import { readLabels } from "./labels.ts";
 import { stopSandbox, untilStarted } from "./lifecycle.ts";
-import { type Place, WORKSPACE } from "./place.ts";
+import type { Place } from "./place.ts";
 import type { DaytonaSession } from "./session.ts";
 import type { Toolbox } from "./toolbox.ts";
 

@@ -1,6 +1,8 @@
 import type WebSocket from "ws";
 import { quote } from "../common/command-line.ts";
+import { emptyStream } from "../common/empty-stream.ts";
 import { resultOfRecord } from "../common/exit-record.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import {
   type ByteStream,
   type CommandResult,
@@ -10,7 +12,7 @@ import {
   type RunOptions,
 } from "../contract.ts";
 import { cwdInvalid } from "./executor.ts";
-import { type Place, WORKSPACE } from "./place.ts";
+import type { Place } from "./place.ts";
 import { openSocket } from "./socket.ts";
 import type { Spool } from "./spool.ts";
 import { terminalRecord } from "./terminal-record.ts";
@@ -80,7 +82,7 @@ export async function runInTerminal(
 export class TerminalCommand implements RunningCommand {
   readonly id: string;
   readonly stdout: ByteStream;
-  readonly stderr: ByteStream = new ReadableStream({ start: (controller) => controller.close() });
+  readonly stderr: ByteStream = emptyStream();
   readonly #toolbox: Toolbox;
   readonly #spool: Spool;
   readonly #socket: WebSocket;

@@ -1,5 +1,6 @@
 import { type Channel, createChannel } from "../common/channel.ts";
 import { drainAfterExit } from "../common/drain.ts";
+import { emptyStream } from "../common/empty-stream.ts";
 import { type ExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { feedStdin } from "../common/feed-stdin.ts";
 import { killArgv } from "../common/launch.ts";
@@ -15,7 +16,6 @@ import {
   type SandboxDeath,
 } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
-import { emptyStream } from "./empty-stream.ts";
 import { runLauncher } from "./launcher.ts";
 import { launcherDied } from "./launcher-watch.ts";
 import { findOutcome, noRecord } from "./outcome.ts";

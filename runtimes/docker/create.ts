@@ -1,11 +1,10 @@
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import type { HostTree, OpenContext, Options } from "../contract.ts";
 import { GlueError } from "../contract.ts";
 import { labelsOf } from "./labels.ts";
 import type { Mount } from "./mounts.ts";
 import type { Mounts } from "./proof.ts";
 
-/** Where the tree is in every container. */
-export const WORKSPACE = "/workspace";
 /** glue's own folder in every container: made by root, given to the user that commands run as. */
 export const PRIVATE = "/var/lib/glue";
 

@@ -1,12 +1,13 @@
 import { newCommandId } from "../common/command-id.ts";
 import { checkSize, commandArgv, throughShell } from "../common/command-line.ts";
 import { DEFAULT_GRACE_MS } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { wrappedArgv } from "../common/wrapper.ts";
 import { type Command, type CommandExecutor, GlueError, type RunOptions, type SandboxDeath } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { DockerCommand } from "./command.ts";
 import { containerFailure } from "./container-errors.ts";
-import { PRIVATE, WORKSPACE } from "./create.ts";
+import { PRIVATE } from "./create.ts";
 import { runScript } from "./exec.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
 import { engineWire, type Wire } from "./wire.ts";

@@ -1,7 +1,8 @@
 import { homedir } from "node:os";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError, type OpenContext, type Options, type SandboxHandle } from "../contract.ts";
 import { DockerApi } from "./api.ts";
-import { containerName, containerSpec, containerUser, PRIVATE, treeMounts, WORKSPACE } from "./create.ts";
+import { containerName, containerSpec, containerUser, PRIVATE, treeMounts } from "./create.ts";
 import { createFailure, discard, isImageMissing, isInitMissing } from "./create-errors.ts";
 import { type Endpoint, type Env, resolveEndpoint } from "./endpoint.ts";
 import { CONTACT_MS, connectEngine, EngineError } from "./engine.ts";

@@ -1,7 +1,8 @@
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError } from "../contract.ts";
 import { type ContainerState, type DockerApi, isMissing } from "./api.ts";
 import { asGlueError } from "./container-errors.ts";
-import { PRIVATE, WORKSPACE } from "./create.ts";
+import { PRIVATE } from "./create.ts";
 import { EngineError } from "./engine.ts";
 import { runScript, type ScriptResult } from "./exec.ts";
 import handBackScript from "./hand-back.sh" with { type: "text" };

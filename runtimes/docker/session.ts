@@ -1,7 +1,8 @@
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError, type Options, type RuntimeSession, type SandboxDeath, type SandboxHandle } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { containerFailure } from "./container-errors.ts";
-import { PRIVATE, WORKSPACE } from "./create.ts";
+import { PRIVATE } from "./create.ts";
 import { DockerExecutor } from "./executor.ts";
 import { removeLaneFolder } from "./lane/folder.ts";
 import { endAll } from "./launcher.ts";

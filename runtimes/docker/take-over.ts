@@ -1,8 +1,9 @@
 import { FREE, LOOSE, takeHold } from "../common/holder.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError, type OpenContext, type Options, type SandboxHandle } from "../contract.ts";
 import { type ContainerState, type DockerApi, isMissing } from "./api.ts";
 import { asGlueError, deathOf, gone } from "./container-errors.ts";
-import { PRIVATE, treeMounts, WORKSPACE } from "./create.ts";
+import { PRIVATE, treeMounts } from "./create.ts";
 import { type Env, resolveEndpoint } from "./endpoint.ts";
 import { connectEngine } from "./engine.ts";
 import { runScript } from "./exec.ts";

@@ -1,5 +1,5 @@
+import { emptyStream } from "../common/empty-stream.ts";
 import { GlueError } from "../contract.ts";
-import { emptyStream } from "./empty-stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import {
   DEADLINE_MS,

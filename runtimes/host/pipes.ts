@@ -3,6 +3,7 @@
  * `tee /dev/stdout` and `cat /dev/stdin` would fail in the child with ENXIO. Where libc cannot be reached, a socket pair it is.
  */
 import { closeSync } from "node:fs";
+import { openLibc } from "../common/libc.ts";
 import type { ByteStream } from "../contract.ts";
 
 export interface Pipe {
@@ -22,22 +23,16 @@ export async function openPipe(): Promise<Pipe | undefined> {
 const O_CLOEXEC = 0o2000000;
 
 async function loadMakePipe(): Promise<MakePipe> {
-  if (process.platform !== "linux") return () => undefined;
-  const { dlopen, FFIType, ptr } = await import("bun:ffi");
-  for (const library of ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]) {
-    try {
-      const { symbols } = dlopen(library, { pipe2: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 } });
-      return () => {
-        const ends = new Int32Array(2);
-        if (symbols.pipe2(ptr(ends), O_CLOEXEC) !== 0) return undefined;
-        const [read, write] = ends;
-        return read === undefined || write === undefined ? undefined : { read, write };
-      };
-    } catch {
-      // Another libc, then; the fallback works everywhere but for the names above.
-    }
-  }
-  return () => undefined;
+  const libc = await openLibc({ pipe2: { args: ["ptr", "i32"], returns: "i32" } });
+  // The fallback works everywhere but for the names above.
+  if (libc === undefined) return () => undefined;
+  const { ptr } = await import("bun:ffi");
+  return () => {
+    const ends = new Int32Array(2);
+    if (libc.pipe2(ptr(ends), O_CLOEXEC) !== 0) return undefined;
+    const [read, write] = ends;
+    return read === undefined || write === undefined ? undefined : { read, write };
+  };
 }
 
 /** Closes a descriptor of ours; one that is closed already is a bug, and is thrown. */
@@ -48,9 +43,4 @@ export function closeEnd(descriptor: number): void {
 /** The bytes that arrive in a pipe, read only when asked for. Does not close the descriptor. */
 export function pipeStream(descriptor: number): ByteStream {
   return Bun.file(descriptor).stream();
-}
-
-/** A stream that is at its end. */
-export function emptyStream(): ByteStream {
-  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
 }

@@ -1,9 +1,10 @@
 /** One child process with its streams, however they are connected. */
 
 import { drainAfterExit } from "../common/drain.ts";
+import { emptyStream } from "../common/empty-stream.ts";
 import { type ByteStream, GlueError, type PtySize } from "../contract.ts";
 import { feed, type Sink } from "./feed.ts";
-import { closeEnd, emptyStream, openPipe, type Pipe, pipeStream } from "./pipes.ts";
+import { closeEnd, openPipe, type Pipe, pipeStream } from "./pipes.ts";
 import { spawnInTerminal } from "./terminal.ts";
 
 export interface Child {

@@ -1,7 +1,8 @@
 /** A command in a terminal of its own. */
+
+import { emptyStream } from "../common/empty-stream.ts";
 import type { ByteStream, PtySize } from "../contract.ts";
 import { feed } from "./feed.ts";
-import { emptyStream } from "./pipes.ts";
 import type { Child, SpawnOptions } from "./spawn.ts";
 
 /** What a terminal's line discipline takes for the end of input (Ctrl-D). */

@@ -2,11 +2,12 @@ import { posix } from "node:path";
 import { newCommandId } from "../common/command-id.ts";
 import { checkSize, commandArgv, quote, throughShell } from "../common/command-line.ts";
 import { DEFAULT_GRACE_MS } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { wrappedArgv } from "../common/wrapper.ts";
 import { type Command, type CommandExecutor, GlueError, type RunOptions } from "../contract.ts";
 import { ModalCommand } from "./command.ts";
 import { runScript } from "./exec.ts";
-import { launcherOf, type Place, spoolOf, WORKSPACE } from "./place.ts";
+import { launcherOf, type Place, spoolOf } from "./place.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 /** Modal takes 65,536 bytes of arguments. */

@@ -1,8 +1,9 @@
 import { quote } from "../common/command-line.ts";
 import { killAllArgv } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { type Farewell, GlueError, type Options } from "../contract.ts";
 import { runScript } from "./exec.ts";
-import { launcherOf, OTHERS_PRIVATE, type Place, ROOTS_PRIVATE, WORKSPACE } from "./place.ts";
+import { launcherOf, OTHERS_PRIVATE, type Place, ROOTS_PRIVATE } from "./place.ts";
 import type { Life, Sidecar } from "./sidecar.ts";
 
 const NAME = "farewell.sh";

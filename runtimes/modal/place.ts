@@ -15,7 +15,6 @@ export interface Place {
   readonly until: number;
 }
 
-export const WORKSPACE = "/workspace";
 /** glue's own folder where commands run as root, as they do in most images; else it is in the home of the image's user. */
 export const ROOTS_PRIVATE = "/var/lib/glue";
 /** Relative to the home. */

@@ -1,4 +1,5 @@
 import { killAllArgv } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import {
   type Farewell,
   GlueError,
@@ -11,7 +12,7 @@ import {
 import { runScript } from "./exec.ts";
 import { ModalExecutor } from "./executor.ts";
 import { leaveWord } from "./farewell.ts";
-import { handleOf, launcherOf, type Place, WORKSPACE } from "./place.ts";
+import { handleOf, launcherOf, type Place } from "./place.ts";
 import type { Sidecar } from "./sidecar.ts";
 import { ModalWorkspace } from "./workspace.ts";
 

@@ -1,8 +1,9 @@
 import files from "../common/files.sh" with { type: "text" };
 import { LAUNCHER } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError } from "../contract.ts";
 import { runScript } from "./exec.ts";
-import { OTHERS_PRIVATE, ROOTS_PRIVATE, WORKSPACE } from "./place.ts";
+import { OTHERS_PRIVATE, ROOTS_PRIVATE } from "./place.ts";
 import script from "./setup.sh" with { type: "text" };
 import type { Sidecar } from "./sidecar.ts";
 

@@ -1,3 +1,4 @@
+import { emptyStream } from "../common/empty-stream.ts";
 import { parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import {
   type ByteStream,
@@ -237,8 +238,4 @@ export class SpriteCommand implements RunningCommand {
     this.#ending ??= endCommand(this.#cli, this.#place, this.id, this.#facts.token, this.#facts.graceMs);
     return this.#ending;
   }
-}
-
-function emptyStream(): ByteStream {
-  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
 }

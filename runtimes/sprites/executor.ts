@@ -2,12 +2,13 @@ import { posix } from "node:path";
 import { newCommandId } from "../common/command-id.ts";
 import { checkSize, commandArgv, quote, throughShell } from "../common/command-line.ts";
 import { DEFAULT_GRACE_MS, launchArgv } from "../common/launch.ts";
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import { type Command, type CommandExecutor, GlueError, type RunOptions, type SandboxDeath } from "../contract.ts";
 import type { SpriteCli } from "./cli.ts";
 import { startOnTerminal, startPiped } from "./cli-process.ts";
 import { SpriteCommand } from "./command.ts";
 import { putFile } from "./pieces.ts";
-import { type Place, WORKSPACE } from "./place.ts";
+import type { Place } from "./place.ts";
 
 /** What a command is to do travels on stdin up to here, else in a file: neither may be seen in a list of processes, nor fits a request line. */
 const MAX_PREAMBLE_BYTES = 32_768;

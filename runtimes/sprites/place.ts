@@ -1,7 +1,5 @@
 import { GlueError, type SandboxHandle } from "../contract.ts";
 
-/** The tree's place in every sprite. */
-export const WORKSPACE = "/workspace";
 /** Names that begin so are ours: no user gives one to a sprite that is to last. */
 export const NAME_PREFIX = "glue-";
 

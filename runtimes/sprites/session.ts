@@ -1,10 +1,11 @@
+import { WORKSPACE } from "../common/sandbox-path.ts";
 import type { Options, RuntimeSession, SandboxDeath, SandboxHandle } from "../contract.ts";
 import type { SpriteCli } from "./cli.ts";
 import { destroy, exists } from "./destroy.ts";
 import { endEverything } from "./end-tree.ts";
 import { SpriteExecutor } from "./executor.ts";
 import { parseLease } from "./lease.ts";
-import { type Place, placeFrom, WORKSPACE } from "./place.ts";
+import { type Place, placeFrom } from "./place.ts";
 import { runTool } from "./tool.ts";
 import { SpriteWorkspace } from "./workspace.ts";
 

@@ -1,15 +1,14 @@
 import { fileError, showPath } from "../common/file-errors.ts";
-import { parseListing, parseStat } from "../common/listing.ts";
-import { type ByteStream, type Entry, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
+import { FileTool, moveWords, streamOf, writeWords } from "../common/file-tool.ts";
+import { absolutePath, encodePath } from "../common/sandbox-path.ts";
+import { type ByteStream, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
 import { startAnswer, type ToolCall } from "./answer.ts";
 import type { SpriteCli } from "./cli.ts";
 import { fetchAnswer } from "./fetch.ts";
 import { cut, onceWords, putPiece, putWhole, UPLOAD_BYTES } from "./pieces.ts";
-import { type Place, WORKSPACE } from "./place.ts";
+import type { Place } from "./place.ts";
 import { runTool, type ToolAnswer } from "./tool.ts";
 
-/** Looks at a folder that changes while it is listed. */
-const LIST_TRIES = 5;
 /** A tool may take this long over a file. */
 const TRANSFER_MS = 3_600_000;
 
@@ -17,49 +16,46 @@ const TRANSFER_MS = 3_600_000;
  * Files in the sprite, by its own tools and as the user that commands run as (the service's file API writes as another one, users report).
  * Every byte is proven by a SHA-256 on both ways.
  */
-export class SpriteWorkspace implements Workspace {
+export class SpriteWorkspace extends FileTool implements Workspace {
   readonly pieceBytes = UPLOAD_BYTES;
   readonly #cli: SpriteCli;
   readonly #place: Place;
 
   constructor(cli: SpriteCli, place: Place) {
+    super();
     this.#cli = cli;
     this.#place = place;
   }
 
   async read(path: SandboxPath, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    const at = absolute(path);
+    const at = absolutePath(path);
     const words =
-      range === undefined ? ["read", encode(at)] : ["range", encode(at), String(range.offset), String(range.length)];
-    const answer = await this.#run("read", at, range?.length === 0 ? ["range", encode(at), "0", "0"] : words);
+      range === undefined
+        ? ["read", encodePath(at)]
+        : ["range", encodePath(at), String(range.offset), String(range.length)];
+    const answer = await this.operate("read", at, range?.length === 0 ? ["range", encodePath(at), "0", "0"] : words);
     return new Uint8Array(answer.subarray(1));
   }
 
   /** The file as it is now: it is copied in the sprite first, so that pieces fit together. */
   async download(path: SandboxPath): Promise<ByteStream> {
-    const at = absolute(path);
-    const answer = await startAnswer(this.#cli, this.#place, this.#argv(["read", encode(at)]), {
+    const at = absolutePath(path);
+    const answer = await startAnswer(this.#cli, this.#place, this.#argv(["read", encodePath(at)]), {
       deadlineMs: TRANSFER_MS,
     });
     if (answer.code !== 0) throw fileError("read", at, answer.stderr);
-    return streamOf(withoutFirst(fetchAnswer(this.#cli, this.#place, answer)));
+    return generated(withoutFirst(fetchAnswer(this.#cli, this.#place, answer)));
   }
 
   async write(path: SandboxPath, bytes: Uint8Array, options: { mode?: number } = {}): Promise<void> {
-    const once = new ReadableStream<Uint8Array>({
-      start(controller) {
-        if (bytes.length > 0) controller.enqueue(bytes);
-        controller.close();
-      },
-    });
-    await this.upload(path, once, { ...options, size: bytes.length });
+    await this.upload(path, streamOf(bytes), { ...options, size: bytes.length });
   }
 
   async upload(path: SandboxPath, bytes: ByteStream, options: { size: number; mode?: number }): Promise<void> {
-    const at = absolute(path);
+    const at = absolutePath(path);
     const { size, mode } = options;
     const incoming = `${this.#place.spool}/up-${crypto.randomUUID()}`;
-    const words = ["write", encode(at), String(size), crypto.randomUUID(), mode === undefined ? "" : mode.toString(8)];
+    const words = writeWords(at, size, mode);
     const once = onceWords(this.#place, words);
     let sent = 0;
     let last: Uint8Array = new Uint8Array();
@@ -88,42 +84,13 @@ export class SpriteWorkspace implements Workspace {
     }
   }
 
-  async list(path: SandboxPath): Promise<Entry[]> {
-    const at = absolute(path);
-    for (let tries = 0; tries < LIST_TRIES; tries++) {
-      const entries = parseListing(await this.#run("list", at, ["list", encode(at)]));
-      if (entries !== undefined) return entries;
-    }
-    throw new GlueError("ioFailed", `Cannot list ${showPath(at)}: it changes all the time`);
-  }
-
-  async stat(path: SandboxPath): Promise<Entry | undefined> {
-    const at = absolute(path);
-    try {
-      return parseStat(await this.#run("look at", at, ["stat", encode(at)]), lastName(at));
-    } catch (error) {
-      if (error instanceof GlueError && error.code === "fileNotFound") return undefined;
-      throw error;
-    }
-  }
-
-  async makeDirectory(path: SandboxPath): Promise<void> {
-    const at = absolute(path);
-    await this.#run("make", at, ["mkdir", encode(at)]);
-  }
-
-  async remove(path: SandboxPath, options: { recursive?: boolean } = {}): Promise<void> {
-    const at = absolute(path);
-    await this.#run("remove", at, ["remove", encode(at), options.recursive === true ? "yes" : "no"]);
-  }
-
-  async move(from: SandboxPath, to: SandboxPath): Promise<void> {
-    const at = absolute(from);
-    const once = onceWords(this.#place, ["move", encode(at), encode(absolute(to))]);
+  override async move(from: SandboxPath, to: SandboxPath): Promise<void> {
+    const at = absolutePath(from);
+    const once = onceWords(this.#place, moveWords(at, to));
     await this.#tool("move", at, ["sh", `${this.#place.tools}/pieces.sh`, "once", ...once], { once: true });
   }
 
-  async #run(what: string, at: Uint8Array, words: readonly string[]): Promise<Buffer> {
+  protected async operate(what: string, at: Uint8Array, words: readonly string[]): Promise<Buffer> {
     return (await this.#tool(what, at, this.#argv(words))).stdout;
   }
 
@@ -156,7 +123,7 @@ async function* withoutFirst(pieces: AsyncGenerator<Uint8Array>): AsyncGenerator
   }
 }
 
-function streamOf(pieces: AsyncGenerator<Uint8Array>): ByteStream {
+function generated(pieces: AsyncGenerator<Uint8Array>): ByteStream {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -170,27 +137,4 @@ function streamOf(pieces: AsyncGenerator<Uint8Array>): ByteStream {
     },
     { highWaterMark: 0 },
   );
-}
-
-/** Absolute, as bytes; throws `optionInvalid` for a NUL. */
-function absolute(path: SandboxPath): Uint8Array {
-  const bytes = typeof path === "string" ? Buffer.from(path) : Buffer.from(path);
-  if (bytes.includes(0)) throw new GlueError("optionInvalid", `A path cannot hold a NUL byte: ${showPath(bytes)}`);
-  return bytes[0] === 0x2f ? bytes : Buffer.concat([Buffer.from(`${WORKSPACE}/`), bytes]);
-}
-
-/** For files.sh: as it is where a request line can carry it, else every byte in octal. */
-function encode(path: Uint8Array): string {
-  try {
-    return `p${new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(path)}`;
-  } catch {
-    // No UTF-8: the decoder has no other way to say so.
-    return `b${Array.from(path, (byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join("")}`;
-  }
-}
-
-function lastName(path: Uint8Array): Uint8Array {
-  let end = path.length;
-  while (end > 1 && path[end - 1] === 0x2f) end--;
-  return path.subarray(path.lastIndexOf(0x2f, end - 1) + 1, end);
 }

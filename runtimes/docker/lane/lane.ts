@@ -1,5 +1,6 @@
 import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { quote } from "../../common/command-line.ts";
 import { loadMkfifo } from "../../common/mkfifo.ts";
 import type { Wire } from "../wire.ts";
 import { LaneWire } from "./lane-wire.ts";
@@ -73,10 +74,6 @@ function openIfAnswered(path: string): number | undefined {
 
 /** As start.sh reads it: the line that ends it, then shell text. */
 function requestText({ id, argv, env }: LaneRequest): string {
-  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
-  return `${id}.end\n${exports.join("")}exec ${argv.map(quoted).join(" ")}\n${id}.end\n`;
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+  return `${id}.end\n${exports.join("")}exec ${argv.map(quote).join(" ")}\n${id}.end\n`;
 }
