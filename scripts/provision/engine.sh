@@ -21,8 +21,12 @@ for pid_file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; d
   [ -z "$pid" ] || as_root kill -0 "$pid" 2>/dev/null || as_root rm -f "$pid_file"
 done
 # A session of its own and no inherited file: the engine outlives this script, and whoever waits for our output is not held up.
+# (`exec` and not a redirection of the function: around that, the shell would keep a copy of our output open for as long as it waits.)
 # The socket is given to the caller's group, who need not be root.
-as_root setsid dockerd --group "$(id -gn)" >"$log" 2>&1 </dev/null &
+(
+  exec >"$log" 2>&1 </dev/null
+  as_root setsid dockerd --group "$(id -gn)"
+) &
 
 waited=0
 until engine_answers; do
