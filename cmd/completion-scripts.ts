@@ -7,8 +7,9 @@ export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
  */
 export const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], string>> = {
   // bash breaks words at "=" and ":", so they are put together again, and what stands before the last break is cut off the reply.
+  // "filenames" is for names of files alone: it puts a backslash before the colon of "ID:".
   bash: `_glue() {
-  local IFS=$'\\n' line value words=() i part current
+  local IFS=$'\\n' line value words=() i part current own=
   for ((i = 1; i <= COMP_CWORD; i++)); do
     part=\${COMP_WORDS[i]}
     if ((\${#words[@]} > 0)) && [[ $part == [=:]* || \${COMP_WORDS[i-1]} == *[=:] && $i -gt 2 ]]; then
@@ -22,17 +23,19 @@ export const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], string>> = {
   for line in $("\${COMP_WORDS[0]}" __complete -- "\${words[@]}" 2>/dev/null); do
     value=\${line%%$'\\t'*}
     case $value in
-      :file) compopt -o filenames; COMPREPLY+=($(compgen -f -- "\${current##*=}")) ;;
-      :directory) compopt -o filenames; COMPREPLY+=($(compgen -d -- "\${current##*=}")) ;;
-      :command) COMPREPLY+=($(compgen -c -- "$current")) ;;
+      :file) COMPREPLY+=($(compgen -f -- "\${current##*=}")) ;;
+      :directory) COMPREPLY+=($(compgen -d -- "\${current##*=}")) ;;
+      :command) own=1; COMPREPLY+=($(compgen -c -- "$current")) ;;
       *)
         [[ $value == "$current"* ]] || continue
+        own=1
         [[ $value == *[=:] ]] && compopt -o nospace
         if [[ $current == *[=:]* ]]; then value=\${value#"\${current%"\${current##*[=:]}"}"}; fi
         COMPREPLY+=("$value")
         ;;
     esac
   done
+  [[ $own ]] || compopt -o filenames
 }
 complete -F _glue glue
 `,
@@ -73,12 +76,16 @@ if [ "$funcstack[1]" = "_glue" ]; then _glue "$@"; else compdef _glue glue; fi
 end
 complete -c glue -f -k -a '(__glue_complete)'
 `,
-  powershell: `Register-ArgumentCompleter -Native -CommandName glue -ScriptBlock {
+  // Elements of the command line that end before the cursor are whole words; a quoted one stands for its text.
+  powershell: `Register-ArgumentCompleter -Native -CommandName @('glue', 'glue.exe') -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
-  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.ToString() })
-  glue __complete -- @words $wordToComplete 2>$null | ForEach-Object {
+  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object {
+    if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.ToString() }
+  })
+  $glue = $commandAst.GetCommandName()
+  & $glue __complete "--word=$wordToComplete" '--' @words 2>$null | ForEach-Object {
     $value, $description = $_ -split "\`t", 2
-    if ($value -notlike ':*' -and $value -like "$wordToComplete*") {
+    if (-not $value.StartsWith(':') -and $value.StartsWith($wordToComplete, [StringComparison]::OrdinalIgnoreCase)) {
       if (-not $description) { $description = $value }
       [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $description)
     }

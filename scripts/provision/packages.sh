@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tools that tests use beside bun: Docker's engine, a registry for it, git with its filters, an emulator, a Python.
+# The tools that tests use beside bun: Docker's engine, a registry for it, git with its filters, an emulator, a Python, shells and editors.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -22,6 +22,10 @@ python3 python3
 zip zip
 lowntfs-3g ntfs-3g
 sudo sudo
+zsh zsh
+fish fish
+vim vim
+less less
 '
 missing=$(printf '%s' "$wanted" | while read -r program package; do
   [ -z "$program" ] || have "$program" || [ -e "$program" ] || printf '%s\n' "$package"

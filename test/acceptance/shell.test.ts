@@ -2,88 +2,14 @@ import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gluePath, type Need, testNeeding, withTempDir } from "../support/needs.ts";
+import { Typist, worksIn } from "../support/typist.ts";
 import { userEnvironment } from "./script.ts";
 
-/** A person at a terminal: types, and looks at what is shown. */
-class Typist {
-  shown = "";
-  readonly #child;
-  #seen = 0;
-
-  constructor(folder: string, command: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    mkdirSync(join(folder, "work"), { recursive: true });
-    this.#child = Bun.spawn([...command], {
-      cwd: join(folder, "work"),
-      env: { ...userEnvironment(join(folder, "home"), folder), TERM: "xterm-256color", ...env },
-      terminal: {
-        cols: 80,
-        rows: 24,
-        data: (_terminal, bytes) => {
-          this.shown += new TextDecoder().decode(bytes, { stream: true });
-        },
-      },
-    });
-  }
-
-  type(keys: string): void {
-    this.#child.terminal?.write(keys);
-  }
-
-  resize(columns: number, rows: number): void {
-    this.#child.terminal?.resize(columns, rows);
-  }
-
-  /** Waits until `text` is shown after what was waited for last. */
-  async sees(text: string): Promise<void> {
-    const deadline = performance.now() + 30_000;
-    for (;;) {
-      const at = this.shown.indexOf(text, this.#seen);
-      if (at >= 0) {
-        this.#seen = at + text.length;
-        return;
-      }
-      if (performance.now() > deadline)
-        throw new Error(`"${text}" was not shown, but: ${this.shown.slice(this.#seen)}`);
-      await Bun.sleep(10);
-    }
-  }
-
-  /** Types a line and waits for what it shows; the line itself does not hold `text` as it stands. */
-  async does(line: string, text: string): Promise<void> {
-    this.type(`${line}\r`);
-    await this.sees(text);
-  }
-
-  async ended(): Promise<number> {
-    const code = await this.#child.exited;
-    this.#child.terminal?.close();
-    return code;
-  }
-}
-
-/** What every shell is put to. */
-async function worksIn(typist: Typist): Promise<void> {
-  await typist.does("PS1='re''ady> '", "ready> ");
-  await typist.does("stty size; test -t 0 && test -t 1 && echo termi''nal", "24 80");
-  await typist.sees("terminal");
-  typist.resize(101, 33);
-  await Bun.sleep(500);
-  await typist.does("stty size", "33 101");
-  // A child is interrupted, and the shell goes on.
-  await typist.does("echo be''gun; sleep 300", "begun");
-  await Bun.sleep(300);
-  typist.type("\x03");
-  await typist.does("echo sta''tus $?", "status 130");
-  // One that is stopped can be gone on with.
-  await typist.does("echo a''gain; sleep 1.5 && echo sle''pt", "again");
-  await Bun.sleep(300);
-  typist.type("\x1a");
-  await typist.sees("topped");
-  await typist.does("jobs", "topped");
-  typist.type("fg\r");
-  await Bun.sleep(1_600);
-  await typist.does("echo grü''ße ✓ 日''本", "grüße ✓ 日本");
-  await typist.does("printf '\\033[31m%s\\033[0m\\n' r''ed", "\x1b[31mred\x1b[0m");
+/** Somebody who types in a folder of the test's, with the built glue on PATH. */
+function typistIn(folder: string, command: readonly string[], env: Readonly<Record<string, string>> = {}): Typist {
+  const cwd = join(folder, "work");
+  mkdirSync(cwd, { recursive: true });
+  return new Typist(command, { cwd, env: { ...userEnvironment(join(folder, "home"), folder), ...env } });
 }
 
 const built = ["built-binary", "linux"] as const;
@@ -93,7 +19,7 @@ describe("glue shell", () => {
   testNeeding(built, "on the host is a real terminal, and leaves ours as it was", () =>
     withTempDir(async (folder) => {
       const script = `${gluePath()} shell -r host --set shell.executable=bash; echo "sta""tus $?"; stty -a`;
-      const typist = new Typist(folder, ["sh", "-c", script], hostShell);
+      const typist = typistIn(folder, ["sh", "-c", script], hostShell);
       await typist.sees("In a session of its own, on host");
       await worksIn(typist);
       typist.type("exit 7\r");
@@ -104,12 +30,11 @@ describe("glue shell", () => {
     }),
   );
 
-  testNeeding(built, "runs vim and less", () =>
+  testNeeding([...built, "vim", "less"], "runs vim and less", () =>
     withTempDir(async (folder) => {
-      if (Bun.which("vim") === null || Bun.which("less") === null) return;
       mkdirSync(join(folder, "work"));
       writeFileSync(join(folder, "work", "long"), Array.from({ length: 500 }, (_, i) => `line number ${i}\n`).join(""));
-      const typist = new Typist(folder, [gluePath(), "shell", "-r", "host"], hostShell);
+      const typist = typistIn(folder, [gluePath(), "shell", "-r", "host"], hostShell);
       await typist.does("PS1='re''ady> '", "ready> ");
       typist.type("vim -u NONE -N made\r");
       await typist.sees("made");
@@ -132,7 +57,7 @@ describe("glue shell", () => {
       mkdirSync(join(folder, "work", "sub"), { recursive: true });
       const glue = gluePath();
       const script = `id=$(${glue} session start -q -r host) && cd sub && ${glue} shell -e NAME=val; ${glue} session list -q; ${glue} session close -q`;
-      const typist = new Typist(folder, ["sh", "-c", script], hostShell);
+      const typist = typistIn(folder, ["sh", "-c", script], hostShell);
       await typist.sees("it stays when the shell ends");
       await typist.does('echo "at ${PWD##*/} with $NAME"', "at sub with val");
       typist.type("\x04");
@@ -165,7 +90,7 @@ describe("glue shell", () => {
       withTempDir(async (folder) => {
         const docker = { DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
         const words = ["shell", "-r", "docker", "--copy", "--set", `docker.image=${image}`];
-        const typist = new Typist(folder, [gluePath(), ...words], docker);
+        const typist = typistIn(folder, [gluePath(), ...words], docker);
         await typist.sees("In a session of its own, on docker");
         await worksIn(typist);
         const editor = image.includes("busybox") ? "vi" : undefined;

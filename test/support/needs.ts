@@ -38,6 +38,13 @@ export type Need =
   | "python3"
   | "sudo"
   | "strace"
+  | "vim"
+  | "less"
+  | "zsh"
+  | "fish"
+  | "pwsh"
+  | "mcp-inspector"
+  | "powershell-grammar"
   | "built-binary"
   | "linux";
 
@@ -73,14 +80,24 @@ export function testUnless(reason: string | undefined, title: string, run: () =>
   else test.skip(`${title} [skipped: ${reason}]`, body);
 }
 
+/** Something that the provisioning made, by its path in its folder. */
+function provisioned(...path: readonly string[]): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "glue-provision", ...path);
+}
+
 /** The Python that can import the modal SDK, the newest or the oldest: `GLUE_TEST_MODAL_PYTHON`, else one that the provisioning made. */
 export function modalPython(which: "newest" | "oldest" = "newest"): string {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   return (
     process.env.GLUE_TEST_MODAL_PYTHON ||
-    join(cache, "glue-provision", which === "newest" ? "modal-sdk" : "modal-sdk-1.4.3", "bin", "python")
+    provisioned(which === "newest" ? "modal-sdk" : "modal-sdk-1.4.3", "bin", "python")
   );
 }
+
+/** Where `scripts/provision/npm-tools.sh` puts packages of npm: the folder that holds them by their names. */
+export const NPM_TOOLS = {
+  "mcp-inspector": provisioned("mcp-inspector-2.12.0", "node_modules"),
+  "powershell-grammar": provisioned("powershell-grammar-0.26.4", "node_modules"),
+} as const;
 
 function find(need: Need): string | undefined {
   switch (need) {
@@ -101,7 +118,17 @@ function find(need: Need): string | undefined {
     case "python3":
     case "sudo":
     case "strace":
+    case "vim":
+    case "less":
+    case "zsh":
+    case "fish":
       return program(need);
+    case "pwsh":
+      // Neither Debian, PyPI nor npm has it.
+      return program(need) === undefined ? undefined : "no pwsh on PATH; install PowerShell by hand";
+    case "mcp-inspector":
+    case "powershell-grammar":
+      return existsSync(join(NPM_TOOLS[need], "../installed")) ? undefined : `no ${need}; ${PROVISION}`;
     case "qemu-arm64":
       return program("qemu-aarch64-static") === undefined ? undefined : program("qemu-aarch64");
     case "modal-sdk":
