@@ -1,27 +1,35 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startDouble } from "../doubles/daytona/server.ts";
 import { agentSession } from "../support/mcp-agent.ts";
+import { inspectedSession } from "../support/mcp-inspector.ts";
+import { missing, testUnless } from "../support/needs.ts";
+import { smallProject } from "../support/small-project.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { testWithDouble } from "./double.ts";
+import { doubleProblem, testWithDouble } from "./double.ts";
+
+async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Promise<void>): Promise<void> {
+  const double = startDouble();
+  try {
+    const env = {
+      GLUE_HOME: join(tempDir(), "glue"),
+      DAYTONA_API_KEY: double.apiKey,
+      DAYTONA_API_BASE_URL: double.url,
+    };
+    await use({ runtime: "daytona", env });
+  } finally {
+    await double.stop();
+  }
+}
 
 testWithDouble(
-  "an agent works in a sandbox of the double",
-  async () => {
-    const double = startDouble();
-    try {
-      const cwd = join(tempDir(), "work");
-      mkdirSync(cwd);
-      Bun.spawnSync(["git", "init", "-q"], { cwd });
-      const env = {
-        GLUE_HOME: join(tempDir(), "glue"),
-        DAYTONA_API_KEY: double.apiKey,
-        DAYTONA_API_BASE_URL: double.url,
-      };
-      await agentSession({ runtime: "daytona", cwd, env });
-    } finally {
-      await double.stop();
-    }
-  },
+  "an agent mends a project in a sandbox of the double, and its work is landed",
+  () => withPlace(agentSession),
+  120_000,
+);
+
+testUnless(
+  doubleProblem ?? missing("mcp-inspector"),
+  "the official inspector works with the tools in a sandbox of the double",
+  () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
   120_000,
 );

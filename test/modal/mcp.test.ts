@@ -1,17 +1,29 @@
 import { agentSession } from "../support/mcp-agent.ts";
-import { ModalDouble, testWithModal } from "./double.ts";
-import { repository } from "./user.ts";
+import { inspectedSession } from "../support/mcp-inspector.ts";
+import { missing, testUnless } from "../support/needs.ts";
+import { smallProject } from "../support/small-project.ts";
+import { doubleProblem, ModalDouble, testWithModal } from "./double.ts";
+import { folder } from "./user.ts";
+
+async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Promise<void>): Promise<void> {
+  const double = await ModalDouble.start();
+  try {
+    const { home, env } = folder(double);
+    await use({ runtime: "modal", env: { ...env, GLUE_HOME: home } });
+  } finally {
+    await double.stop();
+  }
+}
 
 testWithModal(
-  "an agent works in a sandbox of the double",
-  async () => {
-    const double = await ModalDouble.start();
-    try {
-      const { tree, home, env } = await repository(double);
-      await agentSession({ runtime: "modal", cwd: tree, env: { ...env, GLUE_HOME: home } });
-    } finally {
-      await double.stop();
-    }
-  },
+  "an agent mends a project in a sandbox of the double, and its work is landed",
+  () => withPlace(agentSession),
+  120_000,
+);
+
+testUnless(
+  doubleProblem ?? missing("mcp-inspector"),
+  "the official inspector works with the tools in a sandbox of the double",
+  () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
   120_000,
 );

@@ -1,17 +1,28 @@
 import { agentSession } from "../support/mcp-agent.ts";
-import { testWithDouble } from "./double.ts";
+import { inspectedSession } from "../support/mcp-inspector.ts";
+import { missing, testUnless } from "../support/needs.ts";
+import { smallProject } from "../support/small-project.ts";
+import { doubleProblem, testWithDouble } from "./double.ts";
 import { setUp } from "./glue.ts";
 
+async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Promise<void>): Promise<void> {
+  const { double, home, stop } = await setUp();
+  try {
+    await use({ runtime: "sprites", env: { GLUE_HOME: home, SPRITES_CLI: double.cli, ...double.env } });
+  } finally {
+    await stop();
+  }
+}
+
 testWithDouble(
-  "an agent works in a sprite of the double",
-  async () => {
-    const { double, repo, home, stop } = await setUp();
-    try {
-      const env = { GLUE_HOME: home, SPRITES_CLI: double.cli, ...double.env };
-      await agentSession({ runtime: "sprites", cwd: repo, env });
-    } finally {
-      await stop();
-    }
-  },
+  "an agent mends a project in a sprite of the double, and its work is landed",
+  () => withPlace(agentSession),
+  120_000,
+);
+
+testUnless(
+  doubleProblem ?? missing("mcp-inspector"),
+  "the official inspector works with the tools in a sprite of the double",
+  () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
   120_000,
 );
