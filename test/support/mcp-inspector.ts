@@ -73,9 +73,6 @@ export async function inspectedSession(place: AgentPlace): Promise<void> {
     // The inspector's status for a tool that failed is 5.
     const failed = await tool("edit_file", edit);
     expect([failed.code, failed.isError, failed.text]).toEqual([5, true, expect.stringContaining("(editRefused)")]);
-    expect((await tool("bash", { command: "cat in/it.txt" })).text).toBe("one three\n[exit code 0]");
-    const unknown = await tool("read_file", { path: "none" });
-    expect([unknown.code, unknown.text]).toEqual([5, expect.stringContaining("(fileNotFound)")]);
   } finally {
     expect((await glue(home, ["session", "close", "-q", id], { cwd, env })).code).toBe(0);
   }
