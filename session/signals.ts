@@ -15,6 +15,8 @@ export interface Interrupts {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const PARENT_POLL_MS = 500;
+/** Closer than this, two are one: timeout(1) signals its child and then the group that both are in, and so do starters of scripts. */
+const ONE_MS = 200;
 
 /**
  * Watches for Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) and the death of the parent, which all mean the same. A second one ends the
@@ -34,12 +36,14 @@ export function watchInterrupts(
     handlers.clear();
     clearInterval(parentWatch);
   };
+  let first = 0;
   const interrupted = (by: Interrupt) => {
     if (!controller.signal.aborted) {
+      first = performance.now();
       controller.abort(by);
       return;
     }
-    if (by === "parent died" || watch.once === true) return;
+    if (by === "parent died" || watch.once === true || performance.now() - first < ONE_MS) return;
     for (const line of left()) say(line);
     dispose();
     process.kill(process.pid, by);

@@ -96,6 +96,20 @@ describe("the first interrupt", () => {
 });
 
 describe("the second interrupt", () => {
+  test("is none where it comes with the first, as from timeout", async () => {
+    const { home, cwd, pidFile } = place();
+    const child = startGlue(home, ["run", "-r", "host", "--", "sh", "-c", `echo $$ > ${pidFile}; sleep 300`], { cwd });
+    const pid = await running(pidFile);
+    for (const wait of [0, 20, 20, 20]) {
+      await Bun.sleep(wait);
+      child.kill("SIGTERM");
+    }
+    expect(await child.exited).toBe(130);
+    expect(runs(pid)).toBe(false);
+    const [id = ""] = sessionIds(home);
+    expect(readMeta(sessionFolder(home, id)).state).toBe("closed");
+  }, 20_000);
+
   const stubborn = (pidFile: string) => [
     ...["--set", "kill_grace_seconds=3", "--", "sh", "-c"],
     `trap "" TERM INT HUP; echo $$ > ${pidFile}; while :; do sleep 1; done`,
