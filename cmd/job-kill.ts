@@ -1,8 +1,8 @@
-import { findJob, killJob } from "../session/jobs.ts";
+import { findJob, type Job, killJob } from "../session/jobs.ts";
 import { watchInterrupts } from "../session/signals.ts";
 import { defineCommand } from "./command.ts";
 import { outputFlags } from "./flags.ts";
-import { jobTarget, runningJobArgs } from "./job-target.ts";
+import { endedJob, type JobTarget, jobTarget, runningJobArgs } from "./job-target.ts";
 
 export const command = defineCommand({
   name: "job kill",
@@ -14,19 +14,26 @@ export const command = defineCommand({
     const target = jobTarget("job kill", options.job, options.session, io);
     const interrupts = watchInterrupts((line) => io.err(line));
     try {
-      const session = await target.attach();
-      try {
-        const before = await findJob(session, target.number);
-        const job = await killJob(session, target.number, { signal: interrupts.signal });
-        const already = before.state !== "running";
-        if (io.json) io.outJson({ schemaVersion: 1, id: job.session, already, job });
-        else io.notice(already ? `Job ${job.id} was over already.` : `Job ${job.id} is ended.`);
-        return 0;
-      } finally {
-        await session.detach();
-      }
+      const { job, already } = await ended(target, interrupts.signal);
+      if (io.json) io.outJson({ schemaVersion: 1, id: job.session, already, job });
+      else io.notice(already ? `Job ${job.id} was over already.` : `Job ${job.id} is ended.`);
+      return 0;
     } finally {
       interrupts.dispose();
     }
   },
 });
+
+/** The job, over; `already` where it was so before. */
+async function ended(target: JobTarget, signal: AbortSignal): Promise<{ job: Job; already: boolean }> {
+  const known = endedJob(target);
+  if (known !== undefined) return { job: known, already: true };
+  const session = await target.attach();
+  try {
+    const before = await findJob(session, target.number);
+    const job = await killJob(session, target.number, { signal });
+    return { job, already: before.state !== "running" };
+  } finally {
+    await session.detach();
+  }
+}

@@ -29,8 +29,10 @@ export const command = defineCommand({
     if (io.json) io.outJson({ schemaVersion: 1, id, jobs });
     else if (jobs.length === 0) io.notice(`No jobs in session ${id}. glue exec --detach -- CMD starts one.`);
     else if (io.quiet) io.out(jobs.map((job) => `${job.id}\n`).join(""));
-    else
-      io.out(columns([["JOB", "STATE", "TIME", "OUTPUT", "COMMAND"], ...jobs.map((job) => cells(job, around.now()))]));
+    else {
+      const rows = [["JOB", "STATE", "TIME", "OUTPUT", "COMMAND"], ...jobs.map((job) => cells(job, around.now()))];
+      io.out(columns(rows, io.terminal.isTTY(1) ? { width: io.width(1) } : {}));
+    }
     return 0;
   },
 });

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { attachSession } from "../session/attach.ts";
 import { findSession } from "../session/find.ts";
-import { jobNotFound } from "../session/jobs.ts";
+import { jobFolderOf } from "../session/job-record.ts";
+import { type Job, jobNotFound, recordedJob } from "../session/jobs.ts";
 import type { Session } from "../session/session.ts";
 import { type SessionFolder, sessionFolder } from "../session/store.ts";
 import { surroundingsOf } from "../session/surroundings.ts";
@@ -44,4 +46,12 @@ export function jobTarget(name: string, given: string, session: string | undefin
     number: Number(digits),
     attach: () => attachSession(around, { id, cwd: io.cwd }),
   };
+}
+
+/** The job if its end is on record here: then nobody has to be asked. `jobNotFound`. */
+export function endedJob({ folder, number }: JobTarget): Job | undefined {
+  const job = jobFolderOf(folder, number);
+  if (!existsSync(job.path)) throw jobNotFound(folder.id, String(number));
+  const known = recordedJob({ id: folder.id }, job);
+  return known.state === "running" ? undefined : known;
 }

@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
-import { jobFolderOf } from "../session/job-record.ts";
-import { type Job, jobNotFound, recordedJob, waitJob } from "../session/jobs.ts";
+import { type Job, waitJob } from "../session/jobs.ts";
 import { watchInterrupts } from "../session/signals.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { defineCommand } from "./command.ts";
 import { outputFlags, RELAYED_EXITS } from "./flags.ts";
-import { type JobTarget, jobTarget, runningJobArgs } from "./job-target.ts";
+import { endedJob, type JobTarget, jobTarget, runningJobArgs } from "./job-target.ts";
 
 export const command = defineCommand({
   name: "job wait",
@@ -33,10 +31,8 @@ export const command = defineCommand({
 
 /** The job when it is over; of one whose end is on record nobody is asked. */
 async function over(target: JobTarget, signal: AbortSignal): Promise<Job> {
-  const folder = jobFolderOf(target.folder, target.number);
-  if (!existsSync(folder.path)) throw jobNotFound(target.folder.id, String(target.number));
-  const known = recordedJob({ id: target.folder.id }, folder);
-  if (known.state !== "running") return known;
+  const known = endedJob(target);
+  if (known !== undefined) return known;
   const session = await target.attach();
   try {
     return await waitJob(session, target.number, { signal });

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../runtimes/contract.ts";
+import { fit } from "./columns.ts";
 
 /** Shows `ProgressEvent`s to people. */
 export interface ProgressRenderer {
@@ -40,6 +41,7 @@ export function createProgress(options: ProgressOptions): ProgressRenderer {
     if (!step) return;
     frame = (frame + 1) % FRAMES.length;
     const text = `${FRAMES[frame]} ${describe(step.event, now() - step.since)}`;
+    // Cut, so that a redrawn line never wraps.
     options.write(`\r\x1b[K${fit(text, options.columns() - 1)}`);
     drawn = true;
   };
@@ -100,15 +102,4 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
   return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** Cuts to a number of columns, so that a redrawn line never wraps. */
-function fit(text: string, columns: number): string {
-  if (Bun.stringWidth(text) <= columns) return text;
-  let kept = "";
-  for (const char of text) {
-    if (Bun.stringWidth(kept + char) > columns - 1) break;
-    kept += char;
-  }
-  return `${kept}…`;
 }

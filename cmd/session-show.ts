@@ -63,7 +63,7 @@ export const command = defineCommand({
       });
       return 0;
     }
-    io.out(columns(facts(around, folder, meta), ""));
+    io.out(columns(facts(around, folder, meta)));
     if (change !== undefined) {
       io.out(`\n${change.commits.map(commitLine).join("")}\n${change.stat}`);
       for (const { path, commits, stat } of change.units)

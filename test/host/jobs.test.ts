@@ -45,6 +45,8 @@ describe("a job", () => {
     // What it wrote is read when its sandbox is gone.
     expect(await run(home, cwd, "job", "logs", `${id}/1`)).toMatchObject({ code: 0, stdout: "out\n", stderr: "err\n" });
     expect((await run(home, cwd, "job", "wait", `${id}/1`)).code).toBe(5);
+    const kill = await run(home, cwd, "job", "kill", `${id}/1`);
+    expect(kill).toMatchObject({ code: 0, stderr: expect.stringContaining("was over already") });
   }, 30_000);
 
   test("tells tools what docs/schemas says", async () => {
