@@ -23,6 +23,14 @@ export function setupOf(agent: Agent, args: readonly string[]): AgentSetup {
 
 const COMMAND = "glue";
 
+/**
+ * An editor may start its servers anywhere, and not in the folder that it shows; Cursor and VS Code put that folder in place of this
+ * word. A session that is open has its folder already.
+ */
+function inFolderShown(args: readonly string[]): readonly string[] {
+  return args.includes("--session") ? args : [...args, "--cwd", "${workspaceFolder}"];
+}
+
 const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> = {
   claude: (args) => ({
     files: [
@@ -51,7 +59,7 @@ const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> =
   }),
   cursor: (args) => ({
     files: [
-      json(".cursor/mcp.json", { mcpServers: { glue: { command: COMMAND, args } } }),
+      json(".cursor/mcp.json", { mcpServers: { glue: { command: COMMAND, args: inFolderShown(args) } } }),
       json(".cursor/cli.json", {
         permissions: { allow: ["Mcp(glue:*)"], deny: ["Shell(*)", "Read(**)", "Write(**)"] },
       }),
@@ -61,7 +69,7 @@ const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> =
   }),
   vscode: (args) => ({
     files: [
-      json(".vscode/mcp.json", { servers: { glue: { type: "stdio", command: COMMAND, args } } }),
+      json(".vscode/mcp.json", { servers: { glue: { type: "stdio", command: COMMAND, args: inFolderShown(args) } } }),
       {
         path: ".github/agents/glue.agent.md",
         kind: "text",

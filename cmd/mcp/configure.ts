@@ -1,5 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { findSession } from "../../session/find.ts";
+import { surroundingsOf } from "../../session/surroundings.ts";
+import { parseDuration } from "../duration.ts";
 import type { Io } from "../io.ts";
 import { resolveSettings } from "../settings.ts";
 import { type Agent, type AgentFile, setupOf } from "./agents.ts";
@@ -30,9 +33,17 @@ export async function configure(
   return 0;
 }
 
-/** The runtime as it is chosen now: what the agent starts later does not change its place with the configuration. */
+/**
+ * The options as they will be started with, each looked at now: nobody sees what a server that an agent started says of a wrong one. The
+ * runtime is the one chosen now, so that the agent's place does not change with the configuration; a session has its whole id.
+ */
 async function pinned(options: McpOptions, io: Io): Promise<McpOptions> {
-  if (options.session !== undefined || options.runtime !== undefined) return options;
+  if (options.timeout !== undefined) parseDuration(options.timeout, "--timeout");
+  if (options["answer-within"] !== undefined) parseDuration(options["answer-within"], "--answer-within");
+  if (options.session !== undefined) {
+    const { home } = surroundingsOf({ voice: io, progress: io.progress, env: io.env });
+    return { ...options, session: findSession(home, options.session, io.cwd) };
+  }
   const { options: values } = await resolveSettings(options, io);
   return { ...options, runtime: values.runtime };
 }

@@ -45,6 +45,27 @@ describe("what an agent is told", () => {
     expect((await configure(tempDir(), "--print-config", "claude")).out).toContain('"host"');
   });
 
+  test.each(["cursor", "vscode"] as const)(
+    "says the folder for %s, which may start servers elsewhere",
+    async (agent) => {
+      expect((await configure(tempDir(), "--print-config", agent, ...ARGS)).out).toContain(
+        '"--cwd",\n        "${workspaceFolder}"',
+      );
+    },
+  );
+
+  test.each([
+    [["-r", "dokcer"], "optionInvalid"],
+    [["--set", "docker.imgae=x"], "optionInvalid"],
+    [["-s", "nope"], "sessionNotFound"],
+    [["--answer-within", "5"], "usage"],
+    [["--timeout", "soon"], "usage"],
+  ] as const)("is not written where the server would refuse to start: %p", async (words, code) => {
+    const dir = tempDir();
+    await expect(configure(dir, "--print-config", "claude", "--install", ...words)).rejects.toMatchObject({ code });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
   test("joins what is there, and keeps a copy of it", async () => {
     const dir = tempDir();
     mkdirSync(join(dir, ".claude"));
