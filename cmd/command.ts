@@ -74,11 +74,19 @@ export interface EnumArg extends Described {
 export interface PositionalArg extends Described {
   readonly type: "positional";
   readonly required: boolean;
+  /** The word that stands for it in help; its name in capitals where there is none. */
+  readonly valueHint?: string;
   /** Takes all that are left; only the last may. */
   readonly multiple?: true;
   readonly options?: readonly string[];
   readonly complete?: Completion;
 }
+
+/** The word that stands for a positional argument in help and in errors. */
+export function wordOf(name: string, { valueHint, multiple }: PositionalArg): string {
+  return valueHint ?? `${name.toUpperCase()}${multiple ? "…" : ""}`;
+}
+
 /** What a shell offers for the value. */
 export type Completion =
   | "file"

@@ -19,8 +19,9 @@ export const command = defineCommand({
       type: "positional",
       required: true,
       multiple: true,
+      valueHint: "SRC… DST",
       complete: "place",
-      description: "SRC… DST: one side is ID:PATH, the other a path here",
+      description: "One side is ID:PATH, the other a path here",
     },
     "allow-outside": {
       type: "boolean",

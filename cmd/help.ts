@@ -1,5 +1,5 @@
 import { wrap } from "./columns.ts";
-import type { Arg, CommandInfo } from "./command.ts";
+import { type Arg, type CommandInfo, wordOf } from "./command.ts";
 import { COMMANDS, GROUPS } from "./commands.ts";
 import type { Io } from "./io.ts";
 
@@ -34,7 +34,7 @@ export function helpOnCommand(command: CommandInfo, io: Io): string {
   const args = Object.entries(command.args).filter(([, arg]) => !arg.hidden);
   const positionals = args.filter(([, arg]) => arg.type === "positional");
   const flags = args.filter(([, arg]) => arg.type !== "positional");
-  const operands = positionals.map(([name, arg]) => [name.toUpperCase(), describe(arg)] as const);
+  const operands = positionals.map(([name, arg]) => [flagLabel(name, arg), describe(arg)] as const);
   if (command.tail) operands.push([command.tail.name, command.tail.description]);
   const width = widthOf(io);
   const out = [...wrap(command.summary, width), "", `${title("Usage", io)} ${usageLine(command)}`];
@@ -58,7 +58,7 @@ export function usageLine(command: CommandInfo): string {
   const words = [`glue ${command.name}`, "[FLAGS]"];
   for (const [name, arg] of Object.entries(command.args)) {
     if (arg.type !== "positional" || arg.hidden) continue;
-    const word = `${name.toUpperCase()}${arg.multiple ? "…" : ""}`;
+    const word = wordOf(name, arg);
     words.push(arg.required ? word : `[${word}]`);
   }
   if (command.tail) words.push("[--]", command.tail.name);
@@ -67,7 +67,7 @@ export function usageLine(command: CommandInfo): string {
 
 /** `-r, --runtime R` */
 export function flagLabel(name: string, arg: Arg): string {
-  if (arg.type === "positional") return name.toUpperCase();
+  if (arg.type === "positional") return wordOf(name, arg);
   const short = arg.alias ? `-${arg.alias}, ` : "    ";
   if (arg.type === "boolean") return `${short}--${arg.default ? "no-" : ""}${name}`;
   return `${short}--${name} ${arg.type === "enum" ? arg.options.join("|") : arg.valueHint}`;

@@ -71,8 +71,8 @@ async function ownSession(options: McpOptions, io: Io, opening: (what: string) =
     place: `a session on the runtime "${runtime}", ${direct ? "directly on the user's own files" : "on a copy of the user's files that starts as they are now; what you change comes back to the user for review when you are done"}`,
     source: {
       ...commonOf(options, io),
-      open: (signal) =>
-        openSession({
+      async open(signal) {
+        const session = await openSession({
           resolved,
           cwd: resolve(io.cwd, options.cwd ?? "."),
           ...(options.copy ? { mode: "copy" as const } : {}),
@@ -86,7 +86,10 @@ async function ownSession(options: McpOptions, io: Io, opening: (what: string) =
           },
           signal,
           env: io.env,
-        }),
+        });
+        io.endProgress();
+        return session;
+      },
       async finish(session) {
         const { problem } = await session.close();
         if (problem === undefined) return;

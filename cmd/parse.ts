@@ -1,7 +1,7 @@
 import type { ArgsDef } from "citty";
 import { GlueError } from "../spec/glue-error.ts";
 import { nearest } from "../spec/nearest.ts";
-import type { Arg, Args, CommandInfo, Value } from "./command.ts";
+import { type Arg, type Args, type CommandInfo, type Value, wordOf } from "./command.ts";
 
 /** What a command line says, before types: `values` has a property for each of the command's `args`. */
 export interface Parsed {
@@ -141,7 +141,7 @@ function assignPositionals(
   let at = 0;
   for (const [name, arg] of Object.entries(command.args)) {
     if (arg.type !== "positional") continue;
-    if (arg.required && at >= given.length) throw usage(command, `${name.toUpperCase()} is missing.`);
+    if (arg.required && at >= given.length) throw usage(command, `${wordOf(name, arg)} is missing.`);
     if (arg.multiple) {
       assigned.set(name, given.slice(at));
       at = given.length;
@@ -149,7 +149,7 @@ function assignPositionals(
     }
     const value = given[at];
     if (value !== undefined && arg.options && !arg.options.includes(value)) {
-      throw notOneOf(command, name.toUpperCase(), value, arg.options);
+      throw notOneOf(command, wordOf(name, arg), value, arg.options);
     }
     assigned.set(name, value);
     at += 1;

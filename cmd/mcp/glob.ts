@@ -15,7 +15,8 @@ export const glob = defineTool({
   async run({ pattern, path = "." }, call) {
     const session = await call.workshop.session(call);
     const folder = call.workshop.path(session, path);
-    const wanted = new Bun.Glob(pattern);
+    // A model that was told absolute paths may give one here too.
+    const wanted = new Bun.Glob(pattern.startsWith(`${folder}/`) ? pattern.slice(folder.length + 1) : pattern);
     const found = (await fileNames(session, folder, call)).map(shown).filter((name) => wanted.match(name));
     if (found.length === 0) return `[no file below ${folder} fits ${pattern}]`;
     const rest = found.length - SHOWN;

@@ -37,7 +37,14 @@ export const grep = defineTool({
     const list = Buffer.from(names.map((name) => `./${name}\0`).join(""), "latin1");
     const found = await collect(session, { argv }, folder, call, FETCHED, list);
     if (found.stdout.length === 0 && found.stderr.trim() !== "")
-      throw new GlueError("optionInvalid", `grep: ${found.stderr.trim().split("\n").slice(-3).join(" ")}`);
+      throw new GlueError(
+        "optionInvalid",
+        `grep: ${found.stderr
+          .trim()
+          .split("\n")
+          .at(-1)
+          ?.replace(/^grep: /, "")}`,
+      );
     const all = ordered(found.stdout.toString("latin1"), names);
     const odd = facts.rg || facts.perlGrep ? new Set<string>() : await binaryOnes(all);
     const lines = all.filter(({ name }) => !odd.has(name));

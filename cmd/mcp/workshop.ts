@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, posix, relative } from "node:path";
 import { isInside } from "../../session/host-tree.ts";
+import { jobNumbers } from "../../session/job-record.ts";
 import type { LiveSession } from "../../session/live-session.ts";
 import { refuseOutside } from "../../session/outside.ts";
 import { GlueError } from "../../spec/glue-error.ts";
@@ -119,11 +120,11 @@ export class Workshop {
     return work;
   }
 
-  /** The command of that id. `jobNotFound`. */
+  /** The command of that id; a job may be one that somebody else started in the session. `jobNotFound`. */
   work(session: LiveSession, id: string): Work {
     const known = this.#works.get(id);
     if (known !== undefined) return known;
-    if (/^[1-9]\d{0,8}$/.test(id)) return this.job(session, Number(id));
+    if (jobNumbers(session.folder).some((number) => String(number) === id)) return this.job(session, Number(id));
     const ids = [...this.#works.keys()];
     throw new GlueError("jobNotFound", `There is no job ${id}.`, {
       hint: ids.length === 0 ? "No command was started yet." : `The latest are ${ids.slice(-5).join(", ")}.`,

@@ -60,6 +60,8 @@ describe("an agent's session on a copy on the host", () => {
     const { call } = await opened;
     expect((await call("list_directory")).text).toContain("src/");
     expect((await call("glob", { pattern: "**/*.sh" })).text).toBe("check.sh\nsrc/add.sh");
+    const pwd = (await call("bash", { command: "pwd" })).text.split("\n")[0];
+    expect((await call("glob", { pattern: `${pwd}/src/*` })).text).toBe("src/add.sh");
     expect((await call("grep", { pattern: "ech\\w \\$" })).text).toBe("src/add.sh:3:echo $(($1 - $2))");
     expect((await call("read_file", { path: "src/add.sh" })).text).toBe(
       "1\t#!/bin/sh\n2\t# adds\n3\techo $(($1 - $2))",
@@ -129,6 +131,7 @@ describe("an agent's session on a copy on the host", () => {
     await until("the job wrote", async () => (await call("job_output", { id, offset: 0 })).text.startsWith("up"));
     expect((await call("job_kill", { id })).text).toContain("[it was ended]");
     expect((await call("job_kill", { id: "99" })).text).toContain("There is no job 99");
+    expect((await call("job_output", { id: "98" })).text).not.toContain("99");
   });
 
   test("ends a command at its timeout, with the output so far", async () => {
