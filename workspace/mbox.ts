@@ -4,7 +4,8 @@ import { CAPTURE_FILES, type ChangeStore } from "./capture-store.ts";
 import { type Pending, prepareFile } from "./durable-file.ts";
 import { gitStream, gitText } from "./git.ts";
 import { GLUE_IDENTITY } from "./layout.ts";
-import { prepareTrial, type Trial } from "./mbox-trial.ts";
+import { prepareProof } from "./mbox-proof.ts";
+import type { Trial } from "./mbox-trial.ts";
 import type { RawEntry } from "./raw-diff.ts";
 
 /** A larger mbox is cut here and says so by its name; 50 MiB, in bytes. */
@@ -79,7 +80,7 @@ async function writeAndTry(
   tip: string,
   meant: { net: Promise<readonly RawEntry[]>; commits: readonly string[] },
 ): Promise<Mbox & Trial> {
-  const ready = meant.net.then((net) => prepareTrial(store, { ...meant, net }));
+  const ready = meant.net.then((net) => prepareProof(store, { ...meant, net }));
   const [mbox, trial] = await Promise.allSettled([writePatches(store, sessionDir, tip), ready]);
   if (mbox.status === "fulfilled" && trial.status === "fulfilled" && !mbox.value.truncated) {
     return { ...mbox.value, ...(await trial.value.apply(mbox.value.file.fresh)) };
