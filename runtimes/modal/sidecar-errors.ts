@@ -13,6 +13,7 @@ const KINDS: Readonly<Record<string, { code: ErrorCode; hint?: string }>> = {
   noSdk: { code: "runtimeNotListening", hint: "Install the SDK: pip install modal, or set modal.python_path." },
   config: { code: "runtimeNotListening", hint: "Correct ~/.modal.toml, or run modal token set." },
   image: { code: "imageNotFound", hint: "Correct modal.image: a registry tag, an image id (im-…) or a named image." },
+  file: { code: "ioFailed" },
   notFound: { code: "sandboxCreateFailed" },
   invalid: { code: "sandboxCreateFailed" },
   unreachable: { code: "runtimeUnreachable" },

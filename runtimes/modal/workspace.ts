@@ -1,15 +1,21 @@
 import { fileError, showPath } from "../common/file-errors.ts";
 import { contentOf, FileTool, streamOf, writeWords } from "../common/file-tool.ts";
 import { absolutePath, encodePath } from "../common/sandbox-path.ts";
-import { type ByteStream, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
+import type { ByteStream, SandboxPath, Workspace } from "../contract.ts";
 import { INPUT_PIECE, RunningExec, runScript } from "./exec.ts";
-import { filesOf, type Place } from "./place.ts";
+import { filesOf, type Place, spoolOf } from "./place.ts";
+import { otherSize, put } from "./put.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 /** For what may walk a large tree. */
 const LONG_SECONDS = 3_600;
 /** The tools' words are read. */
 const AROUND = 'export LC_ALL=C; file=$1; shift; . "$file"';
+/** The same with a file for its input, which is gone when all is over. */
+const FROM_FILE = 'export LC_ALL=C; file=$1; exec <"$2" || exit 1; rm -f -- "$2"; shift 2; . "$file"';
+/** Below, one call that takes its input is quicker than two; above, it would be held in memory. */
+const PUT_FROM = INPUT_PIECE;
+const PUT_TO = 32 * 1024 * 1024;
 
 /**
  * Files in the sandbox, by its own tools, so that permissions, links and mounts mean what they mean to a command. (The SDK's file calls
@@ -47,6 +53,14 @@ export class ModalWorkspace extends FileTool implements Workspace {
     const at = absolutePath(path);
     const { size, mode } = options;
     const words = writeWords(at, size, mode);
+    if (size > PUT_FROM && size <= PUT_TO) {
+      const from = `${spoolOf(this.#place)}/${crypto.randomUUID()}.put`;
+      await put(this.#sidecar, from, gathered(bytes), { size, shown: showPath(at) });
+      const argv = [this.#place.sh, "-c", FROM_FILE, "glue", filesOf(this.#place), from, ...words];
+      const { code, stderr } = await runScript(this.#sidecar, argv, { timeout: LONG_SECONDS });
+      if (code !== 0) throw fileError("write", at, stderr);
+      return;
+    }
     const running = await RunningExec.start(this.#sidecar, this.#argv(words), { stdin: true, timeout: LONG_SECONDS });
     let arrived = 0;
     let unsent: unknown;
@@ -68,10 +82,7 @@ export class ModalWorkspace extends FileTool implements Workspace {
       if ((await running.ended) === 0) return;
       const notWhole = /not whole/.test(running.stderr);
       if (notWhole && unsent !== undefined) throw unsent;
-      if (notWhole && arrived !== size) {
-        const seen = arrived > size ? "more" : `only ${arrived}`;
-        throw new GlueError("transferFailed", `${showPath(at)} was to have ${size} bytes; ${seen} came.`);
-      }
+      if (notWhole && arrived !== size) throw otherSize(showPath(at), size, arrived);
       throw fileError("write", at, running.stderr);
     } finally {
       running.release();

@@ -10,7 +10,7 @@ const content = new Uint8Array(25_000_000).fill(7);
 
 async function once(): Promise<void> {
   if (what === "upload") {
-    await session.workspace.upload("/tmp/glue-bench", new Blob([content]).stream(), { size: content.length });
+    await session.workspace.write("/tmp/glue-bench", content);
     return;
   }
   const argv = what === "exec" ? (["true"] as const) : (["head", "-c", "100000000", "/dev/zero"] as const);

@@ -96,8 +96,9 @@ export class ModalDouble {
     return this.#order({ do: "secret", name });
   }
 
-  image(id: string): Promise<DoubleState> {
-    return this.#order({ do: "image", id });
+  /** An image that was made before; `name`, with its tag, where it was published. */
+  image(id: string, name?: string): Promise<DoubleState> {
+    return this.#order({ do: "image", id, ...(name === undefined ? {} : { name }) });
   }
 
   async stop(): Promise<void> {

@@ -113,6 +113,8 @@ async def main(folder, token_id, token_secret):
                     transport.abort()
         elif what == "image":
             service.images[order["id"]] = []
+            if "name" in order:
+                service.named_images[order["name"]] = order["id"]
         elif what == "secret":
             service.secrets[order["name"]] = order["name"]
         state = {

@@ -38,6 +38,7 @@ class Service:
         self.router_url = ""
         self.sandboxes, self.apps, self.secrets = {}, {}, {}
         self.images, self.calls = {}, {}
+        self.named_images = {}  # ids by what they were published as: name:tag, or environment/name:tag
         self.created = {}  # sandboxes by the key of the call that made them
         self.with_user = set()  # images whose commands run as a user of their own
         self.without_git = set()
@@ -98,6 +99,7 @@ class Service:
             "EnvironmentGetOrCreate": row(self.environment, "EnvironmentGetOrCreateRequest", "EnvironmentGetOrCreateResponse"),
             "ImageGetOrCreate": row(self.image, "ImageGetOrCreateRequest", "ImageGetOrCreateResponse"),
             "ImageJoinStreaming": row(self.image_logs, "ImageJoinStreamingRequest", "ImageJoinStreamingResponse", DOWN),
+            "ImageGetByTag": row(self.image_by_name, "ImageGetByTagRequest", "ImageGetByTagResponse"),
             "ImageFromId": row(self.image_by_id, "ImageFromIdRequest", "ImageFromIdResponse"),
             "SecretGetOrCreate": row(self.secret, "SecretGetOrCreateRequest", "SecretGetOrCreateResponse"),
             "SandboxCreate": row(self.create, "SandboxCreateRequest", "SandboxCreateResponse"),
@@ -167,6 +169,11 @@ class Service:
         if request.image_id not in self.images:
             raise GRPCError(Status.NOT_FOUND, f"Image '{request.image_id}' not found")
         return api.ImageFromIdResponse(image_id=request.image_id)
+
+    async def image_by_name(self, request):
+        if request.tag not in self.named_images:
+            raise GRPCError(Status.NOT_FOUND, f"Image '{request.tag}' not found")
+        return api.ImageGetByTagResponse(image_id=self.named_images[request.tag])
 
     async def secret(self, request):
         if request.deployment_name and not request.env_dict and request.deployment_name not in self.secrets:

@@ -1,0 +1,39 @@
+import { GlueError } from "../contract.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+/**
+ * Writes a file of up to 32 MiB at `path` in the sandbox by the SDK's own way for files: one stream, in place of a call for each piece of a
+ * command's input. It has the mode that the service gives it, and is not written atomically. `shown` is its name in an error.
+ */
+export async function put(
+  sidecar: Sidecar,
+  path: string,
+  pieces: AsyncIterable<Uint8Array>,
+  { size, shown }: { readonly size: number; readonly shown: string },
+): Promise<void> {
+  const name = crypto.randomUUID();
+  const send = (params: object, payload: Uint8Array = new Uint8Array()) =>
+    sidecar.request("write a file", "put", { put: name, ...params }, { payload });
+  let held: Uint8Array | undefined;
+  let arrived = 0;
+  try {
+    for await (const piece of pieces) {
+      arrived += piece.length;
+      if (arrived > size) break;
+      if (held !== undefined) await send({}, held);
+      held = piece;
+    }
+    if (arrived !== size) throw otherSize(shown, size, arrived);
+  } catch (error) {
+    // What came is forgotten. Where even that cannot be said, the first failure is the one to tell.
+    await send({ drop: true }).catch(() => undefined);
+    throw error;
+  }
+  await send({ path, last: true }, held);
+}
+
+/** A source that had not the size that it was said to have. */
+export function otherSize(shown: string, size: number, arrived: number): GlueError {
+  const seen = arrived > size ? "more" : `only ${arrived}`;
+  return new GlueError("transferFailed", `${shown} was to have ${size} bytes; ${seen} came.`);
+}

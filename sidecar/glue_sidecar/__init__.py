@@ -1,0 +1,1 @@
+"""The parts of the sidecar; ../glue_modal.py starts it."""
