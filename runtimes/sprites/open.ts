@@ -4,6 +4,7 @@ import { cliError, failureOf } from "./cli-errors.ts";
 import { destroy, exists } from "./destroy.ts";
 import { leaseLine, parseLease } from "./lease.ts";
 import { type Place, placeData } from "./place.ts";
+import { readLease } from "./read-lease.ts";
 import { heldBy, inTheWay } from "./refusals.ts";
 import { SpriteSession } from "./session.ts";
 import { type SetupResult, setUp } from "./setup.ts";
@@ -57,7 +58,7 @@ export async function openSession(
     }
     return session;
   } catch (error) {
-    if (made) await removeMade(cli, name, error);
+    if (made) await removeMade(cli, name, error, named ? context.sessionId : undefined);
     throw error;
   }
 }
@@ -89,7 +90,7 @@ async function lease(
   return second;
 }
 
-/** True where it was made now; false for a named one that somebody else made meanwhile. */
+/** True where it was made now; false for a named one that is there all the same: somebody else made it, or the answer was lost. */
 async function create(
   cli: SpriteCli,
   name: string,
@@ -100,7 +101,8 @@ async function create(
   const { code, stderr } = await cli.create(name);
   if (code === 0) return true;
   const failure = failureOf(stderr);
-  if (failure === "exists" && named) return false;
+  const refused = failure === "loggedOut" || failure === "capacity";
+  if (named && !refused && (failure === "exists" || (await exists(cli, name)))) return false;
   const error =
     failure === "unknown" || failure === "exists"
       ? new GlueError("sandboxCreateFailed", cliError(`The sprite ${name} could not be created`, stderr).message, {
@@ -108,21 +110,33 @@ async function create(
         })
       : cliError(`The sprite ${name} could not be created`, stderr);
   // Nobody else's sprite has a name that was made for this session: one that is there was made by a call whose answer was lost.
-  if (!named && failure !== "loggedOut" && failure !== "capacity") await removeMade(cli, name, error);
+  if (!named && !refused) await removeMade(cli, name, error);
   throw error;
 }
 
-/** Destroys what was made before a failure. When that fails too, both are told, and the record of the session finds the sprite again. */
-async function removeMade(cli: SpriteCli, name: string, first: unknown): Promise<void> {
+/**
+ * Destroys what was made before a failure. When that fails too, both are told, and the record of the session finds the sprite again.
+ * One that the user named may have become another session's since: `namedFor`, this session, destroys it only where none holds it.
+ */
+async function removeMade(cli: SpriteCli, name: string, first: unknown, namedFor?: string): Promise<void> {
   try {
-    if (await exists(cli, name)) await destroy(cli, name);
+    if (!(await exists(cli, name))) return;
+    if (namedFor !== undefined) {
+      const lease = await readLease(cli, name);
+      if (lease === "unknown") throw new GlueError("runtimeUnreachable", "It does not say whether a session uses it.");
+      if (lease !== "none" && lease.sessionId !== namedFor) return;
+    }
+    await destroy(cli, name);
   } catch (second) {
     const why = second instanceof Error ? second.message : String(second);
     throw new GlueError(
       "runtimeUnreachable",
       `${first instanceof Error ? first.message : first} The sprite ${name} may still be there: ${why}`,
       {
-        hint: `glue prune releases it, or sprite destroy ${name}.`,
+        hint:
+          namedFor === undefined
+            ? `glue prune releases it, or sprite destroy ${name}.`
+            : `If no other session uses it: sprite destroy ${name}`,
         cause: first,
       },
     );

@@ -2,18 +2,12 @@ import { isGlueError, type Options, type OwnedSandbox, type SandboxHandle } from
 import type { SpriteCli } from "./cli.ts";
 import { cliError } from "./cli-errors.ts";
 import { destroy } from "./destroy.ts";
-import { parseLease } from "./lease.ts";
 import { NAME_PREFIX } from "./place.ts";
+import { readLease } from "./read-lease.ts";
 import { SpriteSession } from "./session.ts";
 
 /** Sprites that are asked for their lease at a time: each of them wakes up for it. */
 const AT_A_TIME = 4;
-const ASK_MS = 30_000;
-
-/** Prints the lease between two marks, whichever of the two folders it is in. */
-const READ_LEASE = `printf '\\036%s begin\\036' "$1"
-cat "\${HOME:-/home/sprite}/.glue-sandbox/lease" 2>/dev/null || cat /var/lib/glue-sandbox/lease 2>/dev/null
-printf '\\036%s end\\036' "$1"`;
 
 /**
  * Every sprite that was made for a session, by its name. Who answers for it stands inside; where that cannot be read, nothing is proven.
@@ -35,15 +29,9 @@ export async function listOwned(cli: SpriteCli): Promise<OwnedSandbox[]> {
 
 async function look(cli: SpriteCli, name: string): Promise<OwnedSandbox> {
   const handle: SandboxHandle = { runtime: "sprites", id: name, name, data: { named: "false" } };
-  const token = crypto.randomUUID();
-  let text = "";
-  try {
-    const { stdout } = await cli.exec(name, ["sh", "-c", READ_LEASE, "glue", token], { deadlineMs: ASK_MS });
-    text = new RegExp(`\\x1e${token} begin\\x1e([^]*)\\x1e${token} end\\x1e`).exec(stdout.toString())?.[1] ?? "";
-  } catch {
-    // It does not answer: then nothing is proven of it, which is what an empty lease says.
-  }
-  const lease = parseLease(text);
+  const found = await readLease(cli, name);
+  // Of one that does not answer nothing is proven; nor of one without a lease.
+  const lease = typeof found === "object" ? found : undefined;
   const sessionId = lease?.sessionId ?? name.slice(NAME_PREFIX.length);
   return {
     handle,

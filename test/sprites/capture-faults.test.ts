@@ -1,5 +1,7 @@
 /** What goes wrong while a change comes back. The table in docs/sprites.md says the same in words. */
 import { afterAll, beforeAll, expect } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Fault } from "../doubles/sprite/faults.ts";
 import { doubleProblem, slowWithDouble, testWithDouble } from "./double.ts";
 import { newestSession, type Ran, type Setting, setUp } from "./glue.ts";
@@ -63,6 +65,27 @@ testWithDouble(
     expect(double.sprites()).toHaveLength(1);
     const closed = await glue(["session", "close", await newestSession(setting)]);
     expect([closed.code, closed.stderr]).toEqual([0, expect.anything()]);
+    await expectWhole(ran);
+    expect(double.sprites()).toEqual([]);
+  },
+  200_000,
+);
+
+slowWithDouble(
+  "what comes back never is whole: that is reported and nothing is written; the sprite is kept, and gives it later",
+  async () => {
+    const { glue, double, home } = setting;
+    // The answer's own head arrives, the change behind it never does.
+    double.faults.add({ act: "lose-stdout", bytes: 4_000, after: AFTER });
+    const ran = await glue(WORK);
+    double.faults.clear();
+    expect([ran.code, ran.stderr]).toEqual([125, expect.stringContaining("Runtime workspace diff unavailable")]);
+    const id = await newestSession(setting);
+    const files = readdirSync(join(home, "sessions", id));
+    expect(files.filter((name) => name.startsWith("runtime."))).toEqual([]);
+    expect(double.sprites()).toHaveLength(1);
+    expect((await glue(["session", "apply", id])).code).toBe(1);
+    expect((await glue(["session", "close", id])).code).toBe(0);
     await expectWhole(ran);
     expect(double.sprites()).toEqual([]);
   },

@@ -177,13 +177,15 @@ describe("files", () => {
     ["answers are cut off", [{ act: "cut", bytes: 200, times: 2, on: /tool\.sh/ }]],
     ["answers lose their end", [{ act: "lose-stdout", bytes: 1_000, times: 2, on: /tool\.sh/ }]],
     ["handshakes are refused", [{ act: "handshake", status: 502, times: 3 }]],
+    ["what is sent does not arrive whole", [{ act: "lose-stdin", bytes: 1_000, times: 2, on: /tool\.sh/ }]],
     [
       "the answer to the last call of a transfer is lost",
       [{ act: "cut", bytes: 10, times: 2, on: /finish|whole|once/ }],
     ],
   ];
   for (const [title, faults] of harmless) {
-    const register = faults[0]?.on?.source.includes("finish") ? testWithDouble : slowWithDouble;
+    const always = faults[0]?.act === "lose-stdin" || faults[0]?.on?.source.includes("finish");
+    const register = always ? testWithDouble : slowWithDouble;
     register(`${title}: every byte goes up and comes back`, async () => {
       await withDouble(async ({ double, open }) => {
         const session = await open();
@@ -199,6 +201,24 @@ describe("files", () => {
     });
   }
 });
+
+testWithDouble(
+  "what never arrives whole is not taken for written: the write fails, and the file is as it was",
+  async () => {
+    await withDouble(async ({ double, open }) => {
+      const session = await open();
+      await session.workspace.write("file", Buffer.from("before"));
+      double.faults.add({ act: "lose-stdin", bytes: 1_000, on: /tool\.sh/ });
+      for (const size of [5_000, 20_000_000]) {
+        const writing = session.workspace.write("file", new Uint8Array(size).fill(7));
+        await expect(writing).rejects.toMatchObject({ code: "transferFailed", retryable: true });
+      }
+      double.faults.clear();
+      expect(Buffer.from(await session.workspace.read("file")).toString()).toBe("before");
+      expect((await run(session, "ls -A ~/.glue-sandbox/spool | grep -c up- || :")).out.toString()).toBe("0\n");
+    });
+  },
+);
 
 describe("the end", () => {
   slowWithDouble("destroying fails at first: it is done again", async () => {

@@ -54,6 +54,8 @@ export class ExecSession {
   readonly #lose: number | undefined;
   readonly #loseUpTo: number | undefined;
   readonly #cut: number | undefined;
+  /** How much more of its input arrives. */
+  #taken: number;
   readonly #delayMs: number;
   readonly #first = Promise.withResolvers<void>();
   #exit: number | undefined;
@@ -69,6 +71,7 @@ export class ExecSession {
     this.#lose = lost?.bytes;
     this.#loseUpTo = lost?.upTo;
     this.#cut = faults.take("cut", line)?.bytes;
+    this.#taken = faults.take("lose-stdin", line)?.bytes ?? Number.POSITIVE_INFINITY;
     this.#delayMs = faults.take("delay", line)?.ms ?? 0;
     const argv = root.enter(request.command, {
       tty: request.tty,
@@ -127,7 +130,8 @@ export class ExecSession {
   #feed(message: Buffer): void {
     const sink = this.#child.stdin;
     if (sink === undefined || typeof sink === "number") return;
-    const bytes = Buffer.from(message.subarray(1));
+    const bytes = Buffer.from(message.subarray(1, 1 + Math.min(this.#taken, message.length)));
+    this.#taken -= bytes.length;
     const [id] = message;
     this.#stdin = this.#stdin.then(async () => {
       try {

@@ -3,13 +3,14 @@ export interface Fault {
   /**
    * `handshake`: a socket's opening is answered with `status`. `asleep`: any request into a sprite is answered as while it wakes. `lose-stdout`: of
    * an exec's stdout only the first `bytes` arrive. `cut`: the socket ends without an exit frame, after `bytes` of stdout (at once where it
-   * is 0). `no-exit`: all output arrives, then the socket ends without an exit frame. `delay`: all output waits `ms`. `capacity`: no sprite can be made.
+   * is 0). `lose-stdin`: of what is sent to an exec only the first `bytes` arrive, and then its end. `no-exit`: all output arrives, then the socket ends without an exit frame. `delay`: all output waits `ms`. `capacity`: no sprite can be made.
    * `logged-out`: no token is good. `destroy`: destroying is answered with 500 and done nothing for. `lost-create`: the sprite is made, and the answer lost.
    */
   readonly act:
     | "handshake"
     | "asleep"
     | "lose-stdout"
+    | "lose-stdin"
     | "cut"
     | "no-exit"
     | "delay"

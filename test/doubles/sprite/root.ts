@@ -22,12 +22,15 @@ const KEPT = ["home", "root", "opt", "srv", "var", "workspace"];
 /** The files and processes of one sprite: a root of its own, whose programs are those of this machine, read-only. */
 export class SpriteRoot {
   readonly folder: string;
+  /** A folder of this machine that it has, too, under the same path. */
+  readonly #shared: string | undefined;
   #init: Bun.Subprocess | undefined;
   #pid: number | undefined;
   #starting: Promise<void> | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, shared?: string) {
     this.folder = folder;
+    this.#shared = shared;
     const root = this.root;
     for (const name of [
       "usr",
@@ -52,6 +55,9 @@ export class SpriteRoot {
         symlinkSync(readlinkSync(`/${name}`), `${root}/${name}`);
     }
     chownSync(`${root}/home/sprite`, UIDS.sprite, UIDS.sprite);
+    // What is shared belongs to somebody else, whose repositories git would not enter, nor be given by path.
+    if (shared !== undefined)
+      writeFileSync(`${root}/home/sprite/.gitconfig`, '[safe]\n\tdirectory = *\n[protocol "file"]\n\tallow = always\n');
     const write = (name: string, mode: number, ...lines: string[]) =>
       writeFileSync(`${folder}/${name}`, `${lines.join("\n")}\n`, { mode });
     const people = Object.entries(UIDS);
@@ -97,7 +103,7 @@ export class SpriteRoot {
       // It dies with this process, however that ends.
       [
         ...["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"],
-        ...["sh", join(import.meta.dir, "enter.sh"), this.folder],
+        ...["sh", join(import.meta.dir, "enter.sh"), this.folder, this.#shared ?? ""],
       ],
       {
         cwd: "/",

@@ -32,6 +32,8 @@ export interface DoubleOptions {
   readonly latencyMs?: number;
   /** How long a command goes on without a client, where the client does not say. Milliseconds. */
   readonly afterDisconnectMs?: number;
+  /** A folder of this machine that every sprite sees under the same path. */
+  readonly shared?: string;
 }
 
 /** In front of the pid of the process whose sprites lie in a folder. */
@@ -46,7 +48,7 @@ function removeLeftovers(): void {
   }
 }
 
-export function startDouble({ latencyMs = 0, afterDisconnectMs = 10_000 }: DoubleOptions = {}): Double {
+export function startDouble({ latencyMs = 0, afterDisconnectMs = 10_000, shared }: DoubleOptions = {}): Double {
   removeLeftovers();
   const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`));
   const token = "double-org/1/token/secret";
@@ -66,7 +68,7 @@ export function startDouble({ latencyMs = 0, afterDisconnectMs = 10_000 }: Doubl
       return Response.json({ error: "invalid name" }, { status: 400 });
     if (sprites.has(name))
       return Response.json({ error: "name_taken", message: `sprite ${name} already exists` }, { status: 422 });
-    const sprite = new Sprite(name, labels, `${folder}/${name}`, faults);
+    const sprite = new Sprite(name, labels, `${folder}/${name}`, faults, shared);
     sprites.set(name, sprite);
     await sprite.root.start();
     if (faults.take("lost-create") !== undefined) return new Response("bad gateway", { status: 502 });

@@ -21,12 +21,12 @@ export class Sprite {
   readonly #faults: Faults;
   #sessionCount = 0;
 
-  constructor(name: string, labels: readonly string[], folder: string, faults: Faults) {
+  constructor(name: string, labels: readonly string[], folder: string, faults: Faults, shared?: string) {
     this.name = name;
     this.labels = labels;
     this.#faults = faults;
     mkdirSync(folder, { recursive: true });
-    this.root = new SpriteRoot(folder);
+    this.root = new SpriteRoot(folder, shared);
   }
 
   show(): Record<string, unknown> {
