@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChecks } from "./test/checks.ts";
-import { foldersOf, PARTS, type Part, testFilesIn } from "./test/parts.ts";
+import { foldersOf, isFull, PARTS, type Part, testFilesIn } from "./test/parts.ts";
 import { runPart } from "./test/run-part.ts";
 
 const names: string[] = [];
@@ -36,7 +36,9 @@ const reportDir = mkdtempSync(join(tmpdir(), "glue-reports-"));
 try {
   // A folder that is not there yet has nothing to say; one that was asked for by name has.
   const wanted = PARTS.filter((part) =>
-    names.length > 0 ? names.includes(part.name) : !part.onlyByName && testFilesIn(foldersOf(part)).length > 0,
+    names.length > 0
+      ? names.includes(part.name)
+      : !part.onlyByName && (!part.onlyFull || isFull()) && testFilesIn(foldersOf(part)).length > 0,
   );
   const beside = names.length === 0 ? wanted.filter((part) => part.beside) : [];
   const others = wanted.filter((part) => !beside.includes(part));

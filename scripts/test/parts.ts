@@ -9,15 +9,25 @@ export interface Part {
   readonly folders: readonly string[];
   /** What one test may take unless it says so itself, in milliseconds. */
   readonly testTimeoutMs: number;
-  /** What the whole part may take before it is ended and counted as failed, in minutes. */
+  /** What the whole part may take before it is ended and counted as failed, in minutes; a full run has `FULL_TIMES` as long. */
   readonly limitMinutes: number;
   /** Run only when it is asked for by name. */
   readonly onlyByName?: boolean;
+  /** Run in a full run, or when it is asked for by name. */
+  readonly onlyFull?: boolean;
+  /** What its tests find in their environment beside ours. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The runtimes that the contract suite takes up, where the caller names none. */
   readonly runtimes?: readonly string[];
   /** Works on doubles of services and on nothing that the other parts look at, so it may run beside them. */
   readonly beside?: boolean;
 }
+
+/** How much longer a part may take where the variants run that take long. */
+export const FULL_TIMES = 6;
+
+/** Whether those are asked for. */
+export const isFull = (): boolean => process.env.GLUE_TEST_FULL === "1";
 
 const slow = { testTimeoutMs: 120_000, limitMinutes: 20 };
 
@@ -43,6 +53,15 @@ export const PARTS: readonly Part[] = [
     beside: true,
   },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
+  // The same tests, where they can, in sprites of the double.
+  {
+    name: "roundtrip-sprites",
+    folders: ["test/roundtrip"],
+    ...slow,
+    env: { GLUE_TEST_ROUNDTRIP_ON: "sprites" },
+    onlyFull: true,
+    beside: true,
+  },
   { name: "acceptance", folders: ["test/acceptance"], ...slow },
   { name: "fault", folders: ["test/fault"], ...slow },
   // Against the real services, with the caller's own keys.

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ROOT } from "../build/compile.ts";
 import { readJunit, type TestCase } from "./junit.ts";
-import { foldersOf, type Part, testFilesIn } from "./parts.ts";
+import { FULL_TIMES, foldersOf, isFull, type Part, testFilesIn } from "./parts.ts";
 
 export interface PartResult {
   readonly cases: readonly TestCase[];
@@ -35,17 +35,18 @@ export async function runPart(
     ],
     { cwd: ROOT, env: environmentOf(part), stdio: ["ignore", output, output], detached: true },
   );
+  const limitMinutes = part.limitMinutes * (isFull() ? FULL_TIMES : 1);
   let late = false;
   const end = () => endGroup(run.pid);
   const limit = setTimeout(() => {
     late = true;
     end();
-  }, part.limitMinutes * 60_000);
+  }, limitMinutes * 60_000);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
   const status = await run.exited;
   clearTimeout(limit);
 
-  if (late) return { cases: [], problems: [`took more than ${part.limitMinutes} minutes and was ended`] };
+  if (late) return { cases: [], problems: [`took more than ${limitMinutes} minutes and was ended`] };
   if (!existsSync(report)) return { cases: [], problems: [`died without a report (exit status ${status})`] };
   const cases = readJunit(readFileSync(report, "utf8"));
   const problems: string[] = [];
@@ -61,9 +62,9 @@ export async function runPart(
 }
 
 /** Said, because what was set since the start would not be passed on by itself. */
-function environmentOf({ runtimes }: Part): NodeJS.ProcessEnv {
-  if (runtimes === undefined || process.env.GLUE_TEST_RUNTIMES) return process.env;
-  return { ...process.env, GLUE_TEST_RUNTIMES: runtimes.join(",") };
+function environmentOf({ runtimes, env }: Part): NodeJS.ProcessEnv {
+  if (runtimes === undefined || process.env.GLUE_TEST_RUNTIMES) return { ...process.env, ...env };
+  return { ...process.env, ...env, GLUE_TEST_RUNTIMES: runtimes.join(",") };
 }
 
 function endGroup(pid: number): void {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { openHome } from "../../session/home.ts";
 import { glue } from "../support/glue.ts";
 import { expectSchema } from "../support/json-schema.ts";
+import { whereEnv, whereFlags } from "../support/roundtrip-on.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 
@@ -13,7 +14,7 @@ test("what the commands on a change print for tools is what docs/schemas says, a
   mkdirSync(cwd);
   sh(cwd, "git init -q -b main .; echo a >a; echo b >b; git add -A; git commit -qm start");
   const home = openHome({ GLUE_HOME: join(root, "home") });
-  const run = (...args: string[]) => glue(home, args, { cwd, env: PLAIN_ENV });
+  const run = (...args: string[]) => glue(home, args, { cwd, env: { ...PLAIN_ENV, ...whereEnv() } });
   const json = async (schema: string, ...args: string[]) => {
     const { code, stdout, stderr } = await run(...args, "--json");
     expect([code, stderr]).toEqual([0, ""]);
@@ -24,8 +25,7 @@ test("what the commands on a change print for tools is what docs/schemas says, a
   await run(
     "run",
     "--copy",
-    "-r",
-    "host",
+    ...whereFlags(),
     "--",
     "sh",
     "-c",

@@ -9,6 +9,7 @@ import { startDouble } from "../doubles/sprite/server.ts";
 import { doubleProblem as noSprites } from "../sprites/double.ts";
 import { type GlueOptions, glue, REAL_ENGINE } from "../support/glue.ts";
 import { IMAGES, missing, type Need, testUnless } from "../support/needs.ts";
+import { whereEnv, whereFlags } from "../support/roundtrip-on.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 
@@ -195,8 +196,8 @@ test("a folder without a repository goes there and back as a patch", async () =>
   mkdirSync(folder);
   sh(folder, "echo a >a; mkdir d; echo b >d/b");
   const home = openHome({ GLUE_HOME: join(root, "home") });
-  const run = (...args: string[]) => glue(home, args, { cwd: folder, env: PLAIN_ENV });
-  expect((await run("run", "--copy", "-r", "host", "--", "sh", "-c", "echo more >>a; echo c >c")).code).toBe(0);
+  const run = (...args: string[]) => glue(home, args, { cwd: folder, env: { ...PLAIN_ENV, ...whereEnv() } });
+  expect((await run("run", "--copy", ...whereFlags(), "--", "sh", "-c", "echo more >>a; echo c >c")).code).toBe(0);
   const refused = await run("session", "apply");
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain("not a git repository");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { openHome } from "../../session/home.ts";
 import { glue } from "../support/glue.ts";
 import { expectSchema } from "../support/json-schema.ts";
+import { whereEnv, whereFlags } from "../support/roundtrip-on.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 
@@ -14,8 +15,8 @@ async function session(work: string, make = "seq 1 9 >a; echo b >b") {
   mkdirSync(user);
   sh(user, `git init -q -b main .; ${make}; git add -A; git commit -qm start`);
   const home = openHome({ GLUE_HOME: join(root, "home") });
-  const run = (...args: string[]) => glue(home, args, { cwd: user, env: PLAIN_ENV });
-  expect((await run("run", "--copy", "-r", "host", "--", "sh", "-c", work)).code).toBe(0);
+  const run = (...args: string[]) => glue(home, args, { cwd: user, env: { ...PLAIN_ENV, ...whereEnv() } });
+  expect((await run("run", "--copy", ...whereFlags(), "--", "sh", "-c", work)).code).toBe(0);
   const apply = (...args: string[]) => run("session", "apply", ...args);
   const state = () =>
     sh(user, "GIT_OPTIONAL_LOCKS=0 git status --porcelain; find . -type f | LC_ALL=C sort | xargs sha256sum");
@@ -100,8 +101,8 @@ test("in place: in a folder that is no repository", async () => {
   mkdirSync(user);
   sh(user, "seq 1 9 >a; echo b >b");
   const home = openHome({ GLUE_HOME: join(root, "home") });
-  const run = (...args: string[]) => glue(home, args, { cwd: user, env: PLAIN_ENV });
-  await run("run", "--copy", "-r", "host", "--", "sh", "-c", "echo 10 >>a; rm b; mkdir d; echo c >d/c");
+  const run = (...args: string[]) => glue(home, args, { cwd: user, env: { ...PLAIN_ENV, ...whereEnv() } });
+  await run("run", "--copy", ...whereFlags(), "--", "sh", "-c", "echo 10 >>a; rm b; mkdir d; echo c >d/c");
   sh(user, "sed -i 1s/1/one/ a");
   const applied = await run("session", "apply", "--in-place");
   expect([applied.code, applied.stdout.split(" · ")[0]]).toEqual([0, "merged cleanly"]);

@@ -7,11 +7,12 @@ import { listRecords } from "../../workspace/in-place-record.ts";
 import { handStage, type Staged } from "../workspace/hand-stage.ts";
 import { captureProven } from "../workspace/proof.ts";
 import { type Killed, killAfter } from "./killing.ts";
+import { runs } from "./random-tree.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-kill-"));
 afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
 
-const RUNS = Number(process.env.GLUE_TEST_RUNS ?? (process.env.GLUE_TEST_FULL === "1" ? 200 : 12));
+const RUNS = runs(12, 200).numRuns;
 const MAKE =
   "for i in $(seq 1 300); do mkdir -p d$((i % 7)); seq $i 900 >d$((i % 7))/f$i; done; echo x >top; git add -A; git commit -qm start";
 const WORK = `for i in $(seq 1 150); do echo more >>d$((i % 7))/f$i; done; rm -r d6; echo file >d6; for i in $(seq 1 150); do mkdir -p new/$i; echo $i >new/$i/f; done`;

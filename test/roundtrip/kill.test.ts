@@ -7,11 +7,12 @@ import { readBundleHead } from "../../workspace/capture-bundle.ts";
 import { handStage, sh } from "../workspace/hand-stage.ts";
 import { captureProven, landProven, repositoryPrint } from "../workspace/proof.ts";
 import { killAfter } from "./killing.ts";
+import { runs } from "./random-tree.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-kill-"));
 afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
 
-const RUNS = Number(process.env.GLUE_TEST_RUNS ?? (process.env.GLUE_TEST_FULL === "1" ? 200 : 12));
+const RUNS = runs(12, 200).numRuns;
 const MAKE =
   "for i in $(seq 1 300); do mkdir -p d$((i % 7)); seq $i 2000 >d$((i % 7))/f$i; done; git add -A; git commit -qm start";
 const WORK =

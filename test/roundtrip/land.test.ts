@@ -7,6 +7,7 @@ import { isGlueError } from "../../spec/glue-error.ts";
 import { capture } from "../../workspace/capture.ts";
 import { land } from "../../workspace/land.ts";
 import { glue } from "../support/glue.ts";
+import { whereEnv, whereFlags } from "../support/roundtrip-on.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { handStage, PLAIN_ENV, type Staged, sh } from "../workspace/hand-stage.ts";
 
@@ -20,8 +21,8 @@ async function session(work = "echo four >>a; echo new >new", dirty = "echo thre
   mkdirSync(user);
   sh(user, `git init -q -b main .; seq 1 9 >a; seq 1 9 >b; git add -A; git commit -qm start; ${dirty}`);
   const home = openHome({ GLUE_HOME: join(root, "home") });
-  const run = (...args: string[]) => glue(home, args, { cwd: user, env: PLAIN_ENV });
-  const ran = await run("run", "--copy", "-r", "host", "--", "sh", "-c", work);
+  const run = (...args: string[]) => glue(home, args, { cwd: user, env: { ...PLAIN_ENV, ...whereEnv() } });
+  const ran = await run("run", "--copy", ...whereFlags(), "--", "sh", "-c", work);
   expect(ran.code).toBe(0);
   const id = sh(home.sessions, "ls");
   const state = () =>

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type LargeRepository, makeLargeRepository } from "../../scripts/bench/large-repository.ts";
 import { openHome } from "../../session/home.ts";
 import { glue } from "../support/glue.ts";
+import { whereEnv, whereFlags } from "../support/roundtrip-on.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 
@@ -32,8 +33,8 @@ test.each(SHAPES)(
       "export GIT_OPTIONAL_LOCKS=0; git status --porcelain; git rev-parse HEAD; sha256sum .git/index",
     );
     const home = openHome({ GLUE_HOME: join(root, "home") });
-    const run = (...args: string[]) => glue(home, args, { cwd, env: PLAIN_ENV });
-    const ran = await run("run", "--copy", "-r", "host", "--", "sh", "-c", WORK);
+    const run = (...args: string[]) => glue(home, args, { cwd, env: { ...PLAIN_ENV, ...whereEnv() } });
+    const ran = await run("run", "--copy", ...whereFlags(), "--", "sh", "-c", WORK);
     expect([ran.code, ran.stderr.includes("glue session apply")]).toEqual([0, true]);
     const applied = JSON.parse((await run("session", "apply", "--json")).stdout);
     expect(applied).toMatchObject({ commits: 2, idsKept: true });

@@ -14,6 +14,7 @@ import { type LandedAll, landAll } from "../../workspace/land-units.ts";
 import { unitPlaces } from "../../workspace/units.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 import { type Case, makeCase } from "../workspace/snapshot-case.ts";
+import { runs } from "./random-tree.ts";
 import { stage } from "./stage-case.ts";
 
 const FOLDERS = [".", "sub", "inner"] as const;
@@ -76,11 +77,10 @@ function make([outer, sub, inner]: readonly [Repository, Repository, Repository]
     (cd sub; ${dirty(sub)}); ${dirty(outer)}`;
 }
 
-const RUNS = Number(process.env.GLUE_TEST_RUNS ?? (process.env.GLUE_TEST_FULL === "1" ? 300 : 6));
-const seed = process.env.GLUE_TEST_SEED;
+const RUNS = runs(6, 300);
 
 test(
-  `whatever attributes and nested repositories there are, nothing gets in that must not (${RUNS} random sessions)`,
+  `whatever attributes and nested repositories there are, nothing gets in that must not (${RUNS.numRuns} random sessions)`,
   async () => {
     let landings = 0;
     const property = fc.asyncProperty(
@@ -134,10 +134,10 @@ test(
         }
       },
     );
-    await fc.assert(property, { numRuns: RUNS, ...(seed === undefined ? {} : { seed: Number(seed) }) });
+    await fc.assert(property, RUNS);
     expect(landings).toBeGreaterThan(0);
   },
-  RUNS * 30_000,
+  RUNS.numRuns * 30_000,
 );
 
 const STATE =

@@ -1,6 +1,7 @@
 /** Random trees of which random patterns leave parts out: what is not on disk survives whatever is done to the rest. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { whereFlags } from "../support/roundtrip-on.ts";
 import { sh } from "../workspace/hand-stage.ts";
 import { place } from "./corners/corner.ts";
 import { attempt, edit, path, runs, start, word } from "./random-tree.ts";
@@ -41,8 +42,7 @@ test(
           const ran = await of.glue(
             "run",
             "--copy",
-            "-r",
-            "host",
+            ...whereFlags(),
             "--",
             "sh",
             "-c",

@@ -1,5 +1,6 @@
 /** Random trees and random edits of them, as lines of sh. */
 import fc from "fast-check";
+import { fullRuns } from "../support/roundtrip-on.ts";
 
 const PATHS = [
   "a",
@@ -68,7 +69,7 @@ export const start = fc
 
 /** How many random runs: the usual number, or that of a full run, or `GLUE_TEST_RUNS`; `GLUE_TEST_SEED` repeats one. */
 export function runs(usual: number, full: number): { readonly numRuns: number; readonly seed?: number } {
-  const numRuns = Number(process.env.GLUE_TEST_RUNS ?? (process.env.GLUE_TEST_FULL === "1" ? full : usual));
+  const numRuns = Number(process.env.GLUE_TEST_RUNS ?? (process.env.GLUE_TEST_FULL === "1" ? fullRuns(full) : usual));
   const seed = process.env.GLUE_TEST_SEED;
   return { numRuns, ...(seed === undefined ? {} : { seed: Number(seed) }) };
 }

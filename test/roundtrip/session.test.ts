@@ -10,9 +10,10 @@ import { saveChange } from "../../session/save.ts";
 import { sessionFolder, sessionIds } from "../../session/store.ts";
 import { freshHome, surroundings } from "../session/support.ts";
 import { glue, startGlue, until } from "../support/glue.ts";
+import { sessionFolders, whereEnv, whereFlags } from "../support/roundtrip-on.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
-const GIT = { GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null" };
+const GIT = { GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", ...whereEnv() };
 
 function repository(): string {
   const cwd = realpathSync(tempDir());
@@ -36,7 +37,7 @@ function repository(): string {
 }
 
 async function openCopy(home: Home, cwd: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await glue(home, ["session", "start", "-q", "-r", "host", "--copy", ...args], {
+  const { code, stdout, stderr } = await glue(home, ["session", "start", "-q", ...whereFlags(), "--copy", ...args], {
     cwd,
     env: GIT,
   });
@@ -63,44 +64,44 @@ describe("a session that works on a copy", () => {
     expect(existsSync(join(home.sessions, id, "runtime.bundle"))).toBe(true);
     expect(existsSync(join(home.sessions, id, "workspace"))).toBe(false);
 
-    const refused = await glue(home, ["session", "rm", id], { cwd });
+    const refused = await glue(home, ["session", "rm", id], { cwd, env: GIT });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("never landed or exported") });
-    const listed = JSON.parse((await glue(home, ["session", "list", "--json"], { cwd })).stdout);
+    const listed = JSON.parse((await glue(home, ["session", "list", "--json"], { cwd, env: GIT })).stdout);
     expect(listed.sessions).toEqual([expect.objectContaining({ id, state: "closed", change: "unlanded" })]);
     expect((await glue(home, ["session", "apply", id], { cwd, env: GIT })).code).toBe(0);
-    expect((await glue(home, ["session", "rm", id], { cwd })).code).toBe(0);
+    expect((await glue(home, ["session", "rm", id], { cwd, env: GIT })).code).toBe(0);
     expect(sessionIds(home)).toEqual([]);
-  }, 30_000);
+  }, 60_000);
 
   test("whose change cannot be captured keeps its sandbox and goes on; force gives the change up", async () => {
     const [home, cwd] = [freshHome(), repository()];
     const id = await openCopy(home, cwd);
     await glue(home, ["exec", "-c", "echo changed > file"], { cwd, env: GIT });
-    rmSync(join(home.sessions, id, "private", "git"), { recursive: true });
+    rmSync(join(sessionFolders(home.sessions, id).private, "git"), { recursive: true });
     const closed = await glue(home, ["session", "close", id], { cwd, env: GIT });
     expect(closed.code).toBe(1);
     expect(closed.stderr).toContain("◆ Runtime workspace diff unavailable (gitFailed)");
     expect(closed.stderr).toContain("Its sandbox is kept");
     expect(metaOf(home, id).state).toBe("open");
-    expect(await glue(home, ["exec", "-s", id, "--", "cat", "file"], { cwd })).toMatchObject({
+    expect(await glue(home, ["exec", "-s", id, "--", "cat", "file"], { cwd, env: GIT })).toMatchObject({
       code: 0,
       stdout: "changed\n",
     });
-    const refused = await glue(home, ["session", "rm", id], { cwd });
+    const refused = await glue(home, ["session", "rm", id], { cwd, env: GIT });
     expect(refused.code).toBe(1);
-    expect((await glue(home, ["session", "rm", "--force", id], { cwd })).code).toBe(0);
+    expect((await glue(home, ["session", "rm", "--force", id], { cwd, env: GIT })).code).toBe(0);
     expect(sessionIds(home)).toEqual([]);
-  }, 30_000);
+  }, 60_000);
 
   test("of a glue that was killed is captured by prune before it is released", async () => {
     const [home, cwd] = [freshHome(), repository()];
-    const child = startGlue(home, ["run", "-r", "host", "--copy", "-c", "echo saved > file; sleep 300"], {
+    const child = startGlue(home, ["run", ...whereFlags(), "--copy", "-c", "echo saved > file; sleep 300"], {
       cwd,
       env: GIT,
     });
     const saved = () =>
       sessionIds(home).some((id) => {
-        const path = join(home.sessions, id, "workspace", "file");
+        const path = join(sessionFolders(home.sessions, id).workspace, "file");
         return existsSync(path) && readFileSync(path, "utf8") === "saved\n";
       });
     await until("the command has changed the file", saved);
@@ -108,11 +109,11 @@ describe("a session that works on a copy", () => {
     await child.exited;
     const { stdout } = await glue(home, ["prune", "--json"], { cwd, env: GIT });
     const [id = ""] = sessionIds(home);
-    expect(JSON.parse(stdout).items).toEqual([
+    expect(JSON.parse(stdout).items).toContainEqual(
       expect.objectContaining({ session: id, outcome: "released", captured: true }),
-    ]);
+    );
     expect((await glue(home, ["session", "diff", id], { cwd, env: GIT })).stdout).toContain("+saved");
-  }, 30_000);
+  }, 60_000);
 
   test("is saved while it goes on, and by its keeper before the sandbox's deadline", async () => {
     const [home, cwd] = [freshHome(), repository()];
@@ -133,5 +134,5 @@ describe("a session that works on a copy", () => {
     await session.detach();
     expect((await glue(home, ["session", "diff", id], { cwd, env: GIT })).stdout).toContain("+second");
     await glue(home, ["session", "close", id], { cwd, env: GIT });
-  }, 30_000);
+  }, 60_000);
 });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { pathText } from "../../workspace/layout.ts";
 import { prepareSnapshot } from "../../workspace/snapshot-prepare.ts";
 import { type Staged, type StageOptions, stageTree } from "../../workspace/stage.ts";
-import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
-import { type LocalSandbox, localSandbox } from "../workspace/local-sandbox.ts";
+import { homeInside, type TestSandbox, testSandbox } from "../support/roundtrip-on.ts";
+import { PLAIN_ENV, said } from "../workspace/hand-stage.ts";
 import { type Case, onDisk } from "../workspace/snapshot-case.ts";
 
 /** A tree with a bit of everything that travels. */
@@ -46,7 +46,7 @@ export function expected(of: Case): Record<string, string> {
 }
 
 export interface Arrived extends Staged {
-  readonly box: LocalSandbox;
+  readonly box: TestSandbox;
   readonly sessionDir: string;
   inside(script: string): string;
 }
@@ -75,13 +75,13 @@ export interface StageCaseOptions extends StageOptions {
   readonly subfolder?: string;
 }
 
-/** Stages a case into a sandbox that is a folder, the way a session does. */
+/** Stages a case into a sandbox, the way a session does. */
 export async function stage(of: Case, options: StageCaseOptions = {}): Promise<Arrived> {
   const root = join(of.root, `box-${++boxes}`);
   const sessionDir = join(root, "session");
   mkdirSync(sessionDir, { recursive: true });
-  const env = { ...PLAIN_ENV, HOME: root, ...(options.path === undefined ? {} : { PATH: options.path }) };
-  const box = localSandbox(root, env);
+  const plain = { ...PLAIN_ENV, HOME: homeInside(root) };
+  const box = testSandbox(root, { ...plain, ...(options.path === undefined ? {} : { PATH: options.path }) });
   const tree = { top: of.user, subfolder: options.subfolder ?? "", outsideGitDirs: [] };
   const prepared = prepareSnapshot(tree, { glueHome: of.home, sessionDir, hostEnv: options.hostEnv ?? of.env });
   const staged = await stageTree(box, prepared, options);
@@ -89,6 +89,6 @@ export async function stage(of: Case, options: StageCaseOptions = {}): Promise<A
     ...staged,
     box,
     sessionDir,
-    inside: (script) => sh(box.paths.workspace, script, { ...PLAIN_ENV, HOME: root }),
+    inside: (script) => said(box.spawn(script, plain), box.paths.workspace, script),
   };
 }

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { cloneUrl } from "../../workspace/stage-clone.ts";
 import { cloneFailureOf } from "../../workspace/stage-clone-failure.ts";
 import { type Case, makeCase } from "../workspace/snapshot-case.ts";
@@ -51,8 +52,8 @@ describe("a tree over the cap is cloned in the sandbox", () => {
   for (const { title, more, sent } of STATES) {
     test(title, async () => {
       const { of, server } = cloned(more);
-      const { base, report, box, inside } = await stage(of, CAP);
-      expect(Object.fromEntries(filesOf(box.paths.workspace))).toEqual(expected(of));
+      const { base, report, box, inside, sessionDir } = await stage(of, CAP);
+      expect(Object.fromEntries(filesOf(box.folder))).toEqual(expected(of));
       expect(report.strategy).toBe("clone");
       expect(report.bytesSent).toBeLessThanOrEqual(sent);
       expect(server.requests.some((request) => request.includes("git-upload-pack"))).toBe(true);
@@ -64,7 +65,7 @@ describe("a tree over the cap is cloned in the sandbox", () => {
       ).toBe("refs/glue/base");
       expect(inside(`git fsck --full --no-dangling; ${own} fsck --full --no-dangling 2>/dev/null`)).toBe("");
       // The host keeps the whole base, whatever way it went in.
-      expect(Bun.file(`${box.paths.private}/../session/base.bundle`).size).toBe(base.bundle?.size ?? -1);
+      expect(Bun.file(join(sessionDir, "base.bundle")).size).toBe(base.bundle?.size ?? -1);
     });
   }
 });
@@ -116,7 +117,7 @@ describe("where a clone cannot work, the tree is sent in pieces, and the report 
       of.here("echo dirty >>file");
       const { report, box, inside } = await stage(of, CAP);
       expect(report.strategy).toBe("chunked");
-      expect(Object.fromEntries(filesOf(box.paths.workspace))).toEqual(expected(of));
+      expect(Object.fromEntries(filesOf(box.folder))).toEqual(expected(of));
       expect(inside("git status --porcelain")).toBe("");
       const clone = report.passedOver.find(({ strategy }) => strategy === "clone");
       expect(clone?.reason).toMatch(reason);

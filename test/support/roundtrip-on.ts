@@ -2,8 +2,8 @@
  * Where the round trip of a tree is tested: in a folder of this machine, or, with `GLUE_TEST_ROUNDTRIP_ON=sprites`, in sprites of the double. The
  * tests are the same; what they look at from outside is the sprite's own file system.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { CommandExecutor, RuntimeSession, SandboxHandle, Workspace } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/sprites/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
@@ -20,6 +20,8 @@ export interface TestSandbox extends LocalSandbox {
   unprivileged(): LocalSandbox;
   /** Runs a script in the workspace, as an agent would. */
   spawn(script: string, env: Readonly<Record<string, string>>): { exitCode: number; stdout: Buffer; stderr: Buffer };
+  /** Starts one in the workspace that goes on beside the test; its output goes nowhere. */
+  start(script: string): { readonly exited: Promise<number> };
 }
 
 export const onSprites = process.env.GLUE_TEST_ROUNDTRIP_ON === "sprites";
@@ -28,10 +30,43 @@ export const onSprites = process.env.GLUE_TEST_ROUNDTRIP_ON === "sprites";
 export function whereFlags(): readonly string[] {
   return ["-r", onSprites ? "sprites" : "host"];
 }
+
+/** Lets commands in a sandbox of the tests use a file, or a folder with all that is in it, whosever it is. */
+export function openTree(path: string): void {
+  if (onSprites) Bun.spawnSync(["chmod", "-R", "a+rwX", path]);
+}
+
+/** A new folder as `tempDir` makes it, that commands in a sandbox of the tests can write to under the same path. */
+export function openTempDir(): string {
+  const folder = tempDir();
+  if (onSprites) chmodSync(folder, 0o777);
+  return folder;
+}
+
 export function whereEnv(): Readonly<Record<string, string>> {
   if (!onSprites) return {};
   const { cli, env } = service();
   return { ...env, SPRITES_CLI: cli };
+}
+
+/** The workspace and glue's own folder of a session that works on a copy, as folders of this machine. `sessions` is where its record lies. */
+export function sessionFolders(sessions: string, id: string): { readonly workspace: string; readonly private: string } {
+  if (!onSprites) return { workspace: join(sessions, id, "workspace"), private: join(sessions, id, "private") };
+  const top = `${service().env.FAKE_SPRITE_STATE}/glue-${id}/root`;
+  return { workspace: `${top}/workspace`, private: `${top}/home/sprite/.glue-sandbox` };
+}
+
+/** Why a test that is about a folder of this machine, or makes its sandbox by hand, is not run. */
+export const onlyOnHost: string | undefined = onSprites ? "not about a sandbox elsewhere" : undefined;
+
+/** How many of the random runs of a full run are made: away from here each costs seconds. */
+export function fullRuns(here: number): number {
+  return onSprites ? Math.ceil(here / 10) : here;
+}
+
+/** HOME of commands in the sandbox of this root. */
+export function homeInside(root: string): string {
+  return onSprites ? "/home/sprite" : root;
 }
 
 /** The sandbox of this root; the same one where it was made before, in another process too. */
@@ -46,6 +81,8 @@ export function testSandbox(root: string, env: Readonly<Record<string, string>>)
     shared: { here: root, there: root },
     spawn: (script, more) =>
       Bun.spawnSync(["sh", "-ec", script], { cwd: workspace, env: { ...more }, stdin: "ignore" }),
+    start: (script) =>
+      Bun.spawn(["sh", "-c", script], { cwd: workspace, env: { ...env }, stdio: ["ignore", "ignore", "ignore"] }),
   };
 }
 
@@ -80,13 +117,17 @@ function service(): Service {
   if (given !== undefined) started ??= JSON.parse(given) as Service;
   if (started !== undefined) return started;
   const file = join(tempDir(), "double.json");
+  // What tests hand to what runs inside, and get from it, lies in folders of theirs.
+  const shared = dirname(dirname(file));
+  chmodSync(shared, 0o755);
   // Its stdin ends with this process.
-  Bun.spawn([process.execPath, join(import.meta.dir, "../doubles/sprite/service/main.ts"), file], {
+  Bun.spawn([process.execPath, join(import.meta.dir, "../doubles/sprite/service/main.ts"), file, shared], {
     stdio: ["pipe", "ignore", "inherit"],
   }).unref();
   while (!existsSync(file)) Bun.sleepSync(10);
   started = JSON.parse(readFileSync(file, "utf8")) as Service;
-  process.env.GLUE_TEST_SPRITES = JSON.stringify(started);
+  // A runtime of this process finds it there, too.
+  Object.assign(process.env, started.env, { GLUE_TEST_SPRITES: JSON.stringify(started) });
   return started;
 }
 
@@ -124,6 +165,11 @@ function spriteSandbox(root: string, env: Readonly<Record<string, string>>): Tes
         stdin: "ignore",
       });
     },
+    start: (script) =>
+      Bun.spawn([cli, "-s", handle.name, "exec", "--dir", "/workspace", "--", "sh", "-c", script], {
+        env: { PATH: process.env.PATH ?? "", ...found },
+        stdio: ["ignore", "ignore", "ignore"],
+      }),
   };
 }
 

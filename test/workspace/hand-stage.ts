@@ -39,7 +39,8 @@ export function sh(cwd: string, script: string, env: Readonly<Record<string, str
   return said(Bun.spawnSync(["sh", "-ec", script], { cwd, env, stdin: "ignore" }), cwd, script);
 }
 
-function said(ran: { exitCode: number; stdout: Buffer; stderr: Buffer }, cwd: string, script: string): string {
+/** What a script printed, without the white space around it; its failure fails the test. */
+export function said(ran: { exitCode: number; stdout: Buffer; stderr: Buffer }, cwd: string, script: string): string {
   if (ran.exitCode !== 0) throw new Error(`exit ${ran.exitCode} in ${cwd}\n${script}\n${ran.stdout}${ran.stderr}`);
   return ran.stdout.toString().trim();
 }

@@ -146,7 +146,7 @@ corner("text=auto", [], async () => {
 
 corner("text=auto, and nothing with a carriage return", [], async () => {
   const of = place("echo '* text=auto' >.gitattributes; seq 9 >a; git add -A; git commit -qm start; echo dirty >b");
-  const { id } = await session(of, "echo 10 >>a; git commit -qam edited; git rev-parse HEAD >../head");
+  const { id } = await session(of, "echo 10 >>a; git commit -qam edited");
   const { said } = await landed(of, id);
   expect(said).toContain("applied exactly");
   expect(said).not.toContain("new ids");
@@ -211,8 +211,8 @@ corner("signed commits in a repository that converts content", [], async () => {
   const { id } = await session(
     of,
     `printf 'b\\r\\n' >>x.bat; GIT_AUTHOR_DATE='2001-02-03T04:05:06+0700' git commit -qam edited
-     git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n aGVsbG8=\\n -----END PGP SIGNATURE-----' >../c
-     git reset -q --hard "$(git hash-object -t commit -w ../c)"`,
+     git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n aGVsbG8=\\n -----END PGP SIGNATURE-----' >.git/c
+     git reset -q --hard "$(git hash-object -t commit -w .git/c)"`,
   );
   const { branch, said } = await landed(of, id);
   expect(said).toContain("so its commits have new ids");

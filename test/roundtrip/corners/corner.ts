@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { type Home, openHome } from "../../../session/home.ts";
 import { glue } from "../../support/glue.ts";
 import { type Need, testNeeding, testUnless } from "../../support/needs.ts";
-import { whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
-import { tempDir } from "../../support/temp-dir.ts";
+import { openTempDir, whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 
 /** A test of the corner that the table calls `title`. */
@@ -44,7 +43,7 @@ interface Special {
 
 /** `make` builds the user's repository, in a folder that is one already; `user` and `home` put it and GLUE_HOME elsewhere. */
 export function place(make: string, options: Special = {}): Place {
-  const root = tempDir();
+  const root = openTempDir();
   const user = options.user ?? join(root, "user");
   const env = { ...PLAIN_ENV, HOME: join(root, "nobody"), GIT_ALLOW_PROTOCOL: "file", ...whereEnv(), ...options.env };
   for (const folder of [user, env.HOME]) mkdirSync(folder, { recursive: true });

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withFoldingDisk, withSmallDisk } from "../../support/mounts.ts";
+import { whereFlags } from "../../support/roundtrip-on.ts";
 import { sh } from "../../workspace/hand-stage.ts";
 import { corner, FSCK, type Place, place, session } from "./corner.ts";
 
@@ -117,7 +118,7 @@ corner("a full disk where the session opens", ["root", "linux"], () =>
       home: join(disk, "home"),
     });
     const before = look(of);
-    const ran = await of.glue("run", "--copy", "-r", "host", "--", "touch", join(of.root, "ran"));
+    const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "touch", join(of.root, "ran"));
     expect([ran.code, ran.stdout]).toEqual([125, ""]);
     expect(ran.stderr).toMatch(/[Nn]o space left|disk is full/);
     expect(sh(of.root, "ls")).not.toContain("ran");
@@ -128,7 +129,7 @@ corner("a full disk where the session opens", ["root", "linux"], () =>
 corner("a full disk where the change comes back", ["root", "linux"], () =>
   withSmallDisk(16_000_000, async (disk) => {
     const of = place("echo a >a; git add -A; git commit -qm start", { home: join(disk, "home") });
-    const started = await of.glue("session", "start", "-q", "--copy", "-r", "host");
+    const started = await of.glue("session", "start", "-q", "--copy", ...whereFlags());
     const id = started.stdout.trim();
     expect((await of.glue("exec", "--", "sh", "-ec", "head -c 1500000 /dev/urandom >large; echo more >>a")).code).toBe(
       0,

@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openTree } from "../../support/roundtrip-on.ts";
 import { corner, landed, type Place, place, session } from "./corner.ts";
 
 const START = "echo a >a; git add -A; git commit -qm first; echo b >>a; git commit -qam start";
@@ -22,6 +23,7 @@ function gpg(of: Place): { use: string; stop: string } {
   of.here(
     `export GNUPGHOME='${home}'; mkdir -m 700 "$GNUPGHOME"; gpg -q --batch --passphrase '' --quick-gen-key 'Ann <ann@example.org>' ed25519 sign never 2>/dev/null`,
   );
+  openTree(home);
   return { use, stop: `GNUPGHOME='${home}' gpgconf --kill all` };
 }
 
@@ -106,6 +108,7 @@ corner("commits signed with ssh", ["ssh-keygen"], async () => {
   const of = place(
     `${START}; ssh-keygen -q -t ed25519 -N '' -f ../key; echo "ann@example.org $(cat ../key.pub)" >../signers`,
   );
+  openTree(join(of.root, "key"));
   const use = `git config gpg.format ssh; git config user.signingKey '${of.root}/key.pub'; git config gpg.ssh.allowedSignersFile '${of.root}/signers'`;
   const { id } = await session(of, `${use}; echo c >>a; git commit -q -S -a -m signed`);
   const { branch } = await landed(of, id);
@@ -162,7 +165,8 @@ corner("a signed tag is merged where commits must be written anew", ["gpg"], asy
 
 corner("commit messages in another encoding", [], async () => {
   const of = place(START);
-  const commit = "printf 'caf\\351\\n' >../m; git -c i18n.commitEncoding=ISO-8859-1 commit -q --allow-empty -F ../m";
+  const commit =
+    "printf 'caf\\351\\n' >.git/m; git -c i18n.commitEncoding=ISO-8859-1 commit -q --allow-empty -F .git/m";
   const kept = await session(of, commit);
   const first = await landed(of, kept.id);
   const put = await session(of, `git checkout -q --orphan other; ${commit}`);

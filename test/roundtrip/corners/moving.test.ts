@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { join } from "node:path";
 import { capture } from "../../../workspace/capture.ts";
 import { glue } from "../../support/glue.ts";
+import { whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { handStage, PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 import { landProven } from "../../workspace/proof.ts";
@@ -12,10 +13,9 @@ const START = "echo a >a; mkdir d; echo b >d/b; git add -A; git commit -qm start
 
 corner("jobs that still write while the change is captured", [], async () => {
   const staged = handStage(tempDir(), START);
-  const stop = join(staged.root, "stop");
-  const writer = Bun.spawn(
-    ["sh", "-c", `while [ ! -e '${stop}' ]; do echo x >>moving; echo x >fresh; rm -f gone; echo x >gone; done`],
-    { cwd: staged.sandbox.paths.workspace, env: PLAIN_ENV },
+  const { here, there } = staged.sandbox.shared;
+  const writer = staged.sandbox.start(
+    `while [ ! -e '${there}/stop' ]; do echo x >>moving; echo x >fresh; rm -f gone; echo x >gone; done`,
   );
   try {
     staged.inside("echo more >>a; until test -s moving; do :; done");
@@ -25,7 +25,7 @@ corner("jobs that still write while the change is captured", [], async () => {
     await landProven(staged, result);
     expect(staged.here("git cat-file blob glue/s1:a; git cat-file blob glue/s1:moving | head -n 1")).toBe("a\nmore\nx");
   } finally {
-    sh(staged.root, "touch stop");
+    sh(here, "touch stop");
     await writer.exited;
   }
 });
@@ -35,14 +35,9 @@ corner("files that vanish while the change is captured", [], async () => {
     tempDir(),
     `${START}; mkdir churn; for i in $(seq 300); do echo $i >churn/f$i; done; git add -A; git commit -qm churn`,
   );
-  const stop = join(staged.root, "stop");
-  const writer = Bun.spawn(
-    [
-      "sh",
-      "-c",
-      `i=0; while [ ! -e '${stop}' ]; do i=$((i % 300 + 1)); echo $$ >>churn/f$i; rm -f churn/f$(((i + 150) % 300 + 1)); done`,
-    ],
-    { cwd: staged.sandbox.paths.workspace, env: PLAIN_ENV, stdout: "ignore" },
+  const { here, there } = staged.sandbox.shared;
+  const writer = staged.sandbox.start(
+    `i=0; while [ ! -e '${there}/stop' ]; do i=$((i % 300 + 1)); echo $$ >>churn/f$i; rm -f churn/f$(((i + 150) % 300 + 1)); done`,
   );
   try {
     staged.inside("echo more >>a");
@@ -53,14 +48,14 @@ corner("files that vanish while the change is captured", [], async () => {
         expect(sh(staged.request.gitDir, `git cat-file blob ${result.head}:a`)).toBe("a\nmore");
     }
   } finally {
-    sh(staged.root, "touch stop");
+    sh(here, "touch stop");
     await writer.exited;
   }
 });
 
 corner("an untracked build folder over capture_cap_mb", [], async () => {
   const of = place(START);
-  const started = await of.glue("session", "start", "-q", "--copy", "-r", "host", "--set", "capture_cap_mb=1");
+  const started = await of.glue("session", "start", "-q", "--copy", ...whereFlags(), "--set", "capture_cap_mb=1");
   const id = started.stdout.trim();
   await of.glue("exec", "-s", id, "--", "sh", "-c", "mkdir build; head -c 3000000 /dev/zero >build/out; echo more >>a");
   const closed = await of.glue("session", "close", id);
@@ -90,7 +85,7 @@ corner("hard links", [], async () => {
 corner("sockets and pipes, here and inside", [], async () => {
   const of = place(`${START}; mkfifo pipe; rm d/b; mkfifo d/b`);
   // In the place of a tracked file it must not pass for a deletion.
-  const ran = await of.glue("run", "--copy", "-r", "host", "--", "true");
+  const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "true");
   expect([ran.code, ran.stderr]).toEqual([125, expect.stringContaining("d/b: can only add regular files")]);
   of.here("rm d/b; echo b >d/b");
   const { id, said } = await session(of, "test ! -e pipe; mkfifo inside; echo more >>a");
@@ -137,7 +132,7 @@ function ofAnother(make: string): Place {
   const uid = 12_345;
   sh(of.root, `chmod 755 .. .; chown -R ${uid}:${uid} .`);
   const as = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"].join(" ");
-  const env = { ...PLAIN_ENV, HOME: join(of.root, "nobody") };
+  const env = { ...PLAIN_ENV, HOME: join(of.root, "nobody"), ...whereEnv() };
   return {
     ...of,
     here: (script) => sh(of.user, `${as} sh -ec '${script}'`),
@@ -147,11 +142,11 @@ function ofAnother(make: string): Place {
 
 corner("a tracked file that cannot be read", ["root", "linux"], async () => {
   const of = ofAnother(`${START}; echo changed >>a; chmod 000 a`);
-  const ran = await of.glue("run", "--copy", "-r", "host", "--", "true");
+  const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "true");
   expect([ran.code, ran.stdout]).toEqual([125, ""]);
   expect(ran.stderr).toContain("A tracked file cannot be read");
   of.here("chmod 644 a");
-  const started = await of.glue("session", "start", "-q", "--copy", "-r", "host");
+  const started = await of.glue("session", "start", "-q", "--copy", ...whereFlags());
   const id = started.stdout.trim();
   await of.glue("exec", "-s", id, "--", "sh", "-c", "echo more >>d/b; chmod 000 d/b");
   const closed = await of.glue("session", "close", id);

@@ -1,6 +1,7 @@
 /** Repositories of every make: what is set up in them, what they lack, whose they are. */
 import { expect } from "bun:test";
 import { join } from "node:path";
+import { whereFlags } from "../../support/roundtrip-on.ts";
 import { PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 import { corner, landed, type Place, place, refused, session } from "./corner.ts";
 
@@ -114,7 +115,7 @@ corner("objects borrowed from another repository", [], async () => {
 corner("a worktree of the user's own", [], async () => {
   const of = place(`${START}; git worktree add -q ../tree; git config extensions.worktreeConfig true`);
   const linked: Place = { ...of, user: join(of.root, "tree"), here: (script) => sh(join(of.root, "tree"), script) };
-  const ran = await of.glue("run", "--copy", "-r", "host", "-C", "../tree", "--", "sh", "-ec", WORK);
+  const ran = await of.glue("run", "--copy", ...whereFlags(), "-C", "../tree", "--", "sh", "-ec", WORK);
   expect(ran.code).toBe(0);
   const id = sh(of.home.sessions, "ls");
   expect((await of.glue("session", "apply", id, "--in-place")).code).toBe(0);
@@ -178,11 +179,11 @@ corner("a merge with conflicts under way", [], async () => {
 
 corner("core.worktree points elsewhere", [], async () => {
   const of = place(`${START}; mkdir ../tree; git config core.worktree "$(realpath ../tree)"; git checkout -q -f`);
-  const ran = await of.glue("run", "--copy", "-r", "host", "--", "true");
+  const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "true");
   expect([ran.code, ran.stdout]).toEqual([125, ""]);
   expect(ran.stderr).toContain(`keeps its files elsewhere: core.worktree is ${join(of.root, "tree")}`);
   of.here(`git config core.worktree '${of.user}'`);
-  expect((await of.glue("run", "--copy", "-r", "host", "--", "cat", "top")).stdout).toBe("top\n");
+  expect((await of.glue("run", "--copy", ...whereFlags(), "--", "cat", "top")).stdout).toBe("top\n");
 });
 
 corner("replaced objects", [], async () => {
