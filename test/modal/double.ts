@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { linesOf } from "../support/lines.ts";
 import { missing, modalPython, testUnless } from "../support/needs.ts";
 
 /** What the double says of itself after each order. */
@@ -13,6 +14,8 @@ export interface DoubleState {
     /** The sandbox's root directory on this machine; its own mounts are not to be seen there. */
     readonly root: string;
   }[];
+  /** Where the worker is said to be. */
+  readonly router: string;
   /** How often each call of the service was made. */
   readonly calls: Readonly<Record<string, number>>;
   /** Every line of every image that was asked for. */
@@ -57,6 +60,11 @@ export class ModalDouble {
     return new ModalDouble(process, lines, folder, url);
   }
 
+  /** Of the process that is the whole service. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** What a client of the double has in its environment; nothing of this machine's own account. */
   env(sdk: Sdk = "newest"): Record<string, string> {
     return {
@@ -77,9 +85,9 @@ export class ModalDouble {
     return this.#order({ do: "fault", name, value });
   }
 
-  /** Ends every sandbox as the service would. */
-  end(how: "timeout" | "idle" | "terminated"): Promise<DoubleState> {
-    return this.#order({ do: "end", how });
+  /** Ends a sandbox as the service would; every one where none is named. */
+  end(how: "timeout" | "idle" | "terminated", sandbox?: string): Promise<DoubleState> {
+    return this.#order({ do: "end", how, sandbox });
   }
 
   /** The worker goes away: nothing listens any more, and every connection is cut. */
@@ -90,6 +98,16 @@ export class ModalDouble {
   /** The token that workers take until it is renewed is about to expire. */
   shortToken(): Promise<DoubleState> {
     return this.#order({ do: "short-token" });
+  }
+
+  /** From now on clients are told that the worker is there. */
+  routerAt(url: string): Promise<DoubleState> {
+    return this.#order({ do: "router-at", url });
+  }
+
+  /** Makes a sandbox of that App that is nobody's of this test. */
+  stranger(app: string): Promise<DoubleState> {
+    return this.#order({ do: "stranger", app });
   }
 
   secret(name: string): Promise<DoubleState> {
@@ -146,14 +164,4 @@ export function testLongWithModal(title: string, run: () => unknown, timeoutMs?:
     run,
     timeoutMs,
   );
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of stream) {
-    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
-  }
 }

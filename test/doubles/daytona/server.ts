@@ -21,6 +21,8 @@ export interface DoubleOptions {
   readonly latencyMs?: number;
   /** Programs of /usr/bin that its sandboxes do not have. */
   readonly lacks?: readonly string[];
+  /** How clients reach it, where something stands in between; without a path. */
+  readonly publicUrl?: string;
 }
 
 export interface Double {
@@ -102,7 +104,14 @@ export function startDouble(options: DoubleOptions = {}): Double {
     },
   });
   const base = `http://127.0.0.1:${server.port}`;
-  const control = new ControlPlane({ folder, user, changeMs, minuteMs, lacks, toolboxUrl: `${base}/toolbox` });
+  const control = new ControlPlane({
+    folder,
+    user,
+    changeMs,
+    minuteMs,
+    lacks,
+    toolboxUrl: `${options.publicUrl ?? base}/toolbox`,
+  });
   return {
     url: `${base}/api`,
     apiKey,

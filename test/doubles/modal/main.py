@@ -105,12 +105,17 @@ async def main(folder, token_id, token_secret):
             service.jwt = jwt(10)
         elif what == "end":
             for sandbox in service.sandboxes.values():
-                sandbox.end(ENDS[order["how"]], 124 if order["how"] == "timeout" else 137)
+                if order.get("sandbox", sandbox.id) == sandbox.id:
+                    sandbox.end(ENDS[order["how"]], 124 if order["how"] == "timeout" else 137)
         elif what == "router-down":
             router.close()
             for transport in list(connections):
                 if transport.get_extra_info("sockname")[1] == router_port:
                     transport.abort()
+        elif what == "router-at":
+            service.router_url = order["url"]
+        elif what == "stranger":
+            await service.add_stranger(order["app"])
         elif what == "image":
             service.images[order["id"]] = []
             if "name" in order:
@@ -122,6 +127,7 @@ async def main(folder, token_id, token_secret):
                 {"id": box.id, "tags": box.tags, "running": box.result is None, "timeout": box.definition.timeout_secs, "root": f"{box.folder}/root"}
                 for box in service.sandboxes.values()
             ],
+            "router": service.router_url,
             "calls": service.calls,
             "images": [text for commands in service.images.values() for text in commands],
         }
