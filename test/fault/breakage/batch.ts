@@ -3,6 +3,7 @@
  * are not run again; it ends after MINUTES at the latest, and can then be called again.
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { removeTempDirs } from "../../support/temp-dir.ts";
 import { breakOne } from "./break-one.ts";
 import { RUNGS } from "./place.ts";
 
@@ -39,4 +40,5 @@ async function breakNext(): Promise<void> {
 }
 
 await Promise.all(Array.from({ length: AT_ONCE }, breakNext));
+removeTempDirs();
 process.exit(0);

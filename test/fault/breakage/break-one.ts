@@ -5,7 +5,7 @@ import { tempDir } from "../../support/temp-dir.ts";
 import { randomFrom } from "../random.ts";
 import { type Ended, runKilled, startKilled } from "./cut-short.ts";
 import { keeperOf, runHome } from "./home.ts";
-import { KINDS, type Mend, type Place, type Rung } from "./place.ts";
+import { kindOf, type Mend, type Place, RUNGS, type Rung } from "./place.ts";
 import { project } from "./project.ts";
 import { CHECKPOINT_MS, ONE_CHECKPOINT_MS, Run, WORK } from "./run.ts";
 
@@ -23,9 +23,8 @@ export interface Outcome {
 
 /** Breaks what the seed says. */
 export async function breakOne(rung: Rung, seed: number): Promise<Outcome> {
-  const random = randomFrom(seed);
-  const kinds = KINDS[rung];
-  const kind = kinds[Math.floor(random() * kinds.length)] ?? { name: "", fate: "stays" };
+  const random = randomFrom(seed * RUNGS.length + RUNGS.indexOf(rung));
+  const kind = kindOf(rung, seed);
   const parent = realpathSync(tempDir());
   const place = await openPlace(rung, kind.name, parent);
   const disk = runHome(parent, kind.name === "the disk of `~/.glue` full");
