@@ -13,6 +13,9 @@ export interface Checkpoints {
   stop(): Promise<void>;
 }
 
+/** For the checkpoint that is being made when no more are wanted, in milliseconds. */
+const LAST_MS = 5_000;
+
 export interface CheckpointTimes {
   /** Between two checkpoints; what is lost at most, but for the time that one takes. Milliseconds. */
   readonly everyMs: number;
@@ -31,12 +34,13 @@ export function keepCheckpoints(
   let seen = mayBeUnsaved(session) ? -1 : size();
   let failing = false;
   let making: Promise<void> | undefined;
+  const ending = new AbortController();
   const make = async () => {
     // A job that ended unseen would count as one that runs.
     if (existsSync(session.folder.jobs)) await (await import("./jobs.ts")).settleJobs(session);
     const now = size();
     if (now === seen && !isInUse(session, session.folder)) return;
-    const report = await save(session);
+    const report = await save(session, ending.signal);
     if (report === undefined) return;
     if (report.status !== "unavailable") {
       seen = now;
@@ -63,7 +67,10 @@ export function keepCheckpoints(
   return {
     async stop() {
       clearInterval(timer);
+      // What comes next captures as well, or leaves it to the next process; one that makes no headway is not waited for.
+      const late = setTimeout(() => ending.abort(), LAST_MS);
       await making;
+      clearTimeout(late);
     },
   };
 }
@@ -76,9 +83,9 @@ function mayBeUnsaved({ folder, facts, meta }: LiveSession): boolean {
 }
 
 /** Undefined where another process is at work on the session: its turn comes again. */
-async function save(session: LiveSession): Promise<CaptureReport | undefined> {
+async function save(session: LiveSession, signal: AbortSignal): Promise<CaptureReport | undefined> {
   try {
-    return await saveChange(session);
+    return await saveChange(session, signal);
   } catch (error) {
     if (isGlueError(error, "sessionBusy")) return undefined;
     throw error;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, utimesSync, writeSync } from "node:fs";
 import { GlueError } from "../spec/glue-error.ts";
 import { type Flock, loadFlock, NO_LOCKS } from "./flock.ts";
 import { homeError } from "./home.ts";
@@ -18,6 +18,8 @@ export interface LockHolder {
 
 /** A lock that is held. The kernel takes it back when this process ends, however it ends. */
 export interface Lock {
+  /** Whether another process has begun to wait for it: a holder whose work can be done later may give way. */
+  isWanted(): boolean;
   release(): void;
 }
 
@@ -55,8 +57,19 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
       throw new GlueError("cancelled", "Interrupted while waiting for another glue process.");
     if (performance.now() >= until) throw busy(request, holder);
     if (!told) request.onWait?.(holder);
+    // The holder sees that its file was touched. Again and again, since it may have been another holder's before.
+    touch(request.path);
     told = true;
     await Bun.sleep(POLL_MS);
+  }
+}
+
+function touch(path: string): void {
+  try {
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch {
+    // Its session is just being removed, or the home is read-only: then the holder is not told, and is waited for all the same.
   }
 }
 
@@ -133,8 +146,10 @@ function hold(fd: number, request: LockRequest): Lock {
     closeSync(fd);
     throw homeError(cause, request.path);
   }
+  const { mtimeMs } = fstatSync(fd);
   let held = true;
   return {
+    isWanted: () => held && fstatSync(fd).mtimeMs !== mtimeMs,
     release() {
       if (held) closeSync(fd);
       held = false;

@@ -7,7 +7,7 @@ import { type Ended, runKilled, startKilled } from "./cut-short.ts";
 import { keeperOf, runHome } from "./home.ts";
 import { kindOf, type Mend, type Place, RUNGS, type Rung } from "./place.ts";
 import { project } from "./project.ts";
-import { CHECKPOINT_MS, ONE_CHECKPOINT_MS, Run, WORK } from "./run.ts";
+import { CHECKPOINT_MS, clock, ONE_CHECKPOINT_MS, Run, readTime, WORK } from "./run.ts";
 
 /** How it went. */
 export interface Outcome {
@@ -80,7 +80,7 @@ async function sessionBroken(run: Run): Promise<Ended> {
     await until("the keeper lives", () => keeperOf(home, id) !== undefined);
     const child = run.start("exec", "-s", id, "-c", WORK);
     await child.stdout.getReader().read();
-    const beganAt = Date.now();
+    const beganAt = clock();
     await Bun.sleep(200 + random() * 3_500);
     const { broke, mend } = await breakIt(run, id, child);
     run.check("the record can be read", (await run.glue("session", "list", "--json")).code === 0);
@@ -122,13 +122,14 @@ async function nobodyAnswers(run: Run, id: string): Promise<void> {
 
 /** The session takes another command, and the first one is still at work. */
 async function goesOn(run: Run, id: string): Promise<void> {
-  const now = Date.now();
+  const now = clock();
   const looked = await run.glue("exec", "-s", id, "-c", "sleep 0.3; cat now");
   run.check("the session goes on", looked.code === 0, looked);
-  run.check(`the command goes on: ${now - Number(looked.stdout)} ms behind`, Number(looked.stdout) >= now - 1_500);
+  const seen = readTime(looked.stdout);
+  run.check(`the command goes on: ${now - seen} ms behind`, seen >= now - 1_500);
 }
 
-/** Breaks it; resolves with when it was broken, in milliseconds since 1970, and how that is taken back, where it is. */
+/** Breaks it; resolves with when it was broken, in milliseconds by `clock`, and how that is taken back, where it is. */
 async function breakIt(
   run: Run,
   id: string,
@@ -140,7 +141,7 @@ async function breakIt(
     if (keeper !== undefined) process.kill(keeper.pid, signal);
     return keeper?.pid;
   };
-  const broke = Date.now();
+  const broke = clock();
   switch (run.kind.name) {
     case "`exec` killed":
       child.kill("SIGKILL");
@@ -162,7 +163,7 @@ async function breakIt(
       await until("another checkpoint", () => run.meta(id).checkpoint?.at !== checkpoint?.at, 20_000);
       await Bun.sleep(CHECKPOINT_MS - 100 + random() * 400);
       signalKeeper("SIGKILL");
-      return { broke: Date.now() };
+      return { broke: clock() };
     }
     case "`session close` killed": {
       const closing = run.start("session", "close", id);

@@ -1,8 +1,8 @@
 /** A `glue session start` or `glue run` that is killed at any moment of its life. */
 import { sessionIds } from "../../../session/store.ts";
-import { type Run, WORK } from "./run.ts";
+import { clock, type Run, WORK } from "./run.ts";
 
-/** As `broke` and `saved` of an outcome: milliseconds since 1970. */
+/** As `broke` and `saved` of an outcome: milliseconds by `clock`. */
 export interface Ended {
   readonly broke: number;
   /** Undefined where nothing was saved. */
@@ -14,7 +14,7 @@ export interface Ended {
 export async function startKilled(run: Run): Promise<Ended> {
   const child = run.start("session", "start", "-q", ...run.opening);
   await Bun.sleep(run.random() * 2_500);
-  const broke = Date.now();
+  const broke = clock();
   child.kill("SIGKILL");
   await child.exited;
   run.repositoryIsIntact();
@@ -44,7 +44,7 @@ export async function runKilled(run: Run): Promise<Ended> {
   const ms = run.random() * 5_000;
   if (run.random() < 0.5) await Promise.race([begun, child.exited]);
   await Bun.sleep(ms);
-  const broke = Date.now();
+  const broke = clock();
   const hadBegun = await Promise.race([begun, Bun.sleep(0).then(() => false)]);
   child.kill("SIGKILL");
   await child.exited;

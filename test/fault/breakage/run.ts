@@ -1,4 +1,5 @@
 /** What one run has in its hands: a place, a home, a repository, and a list of what went wrong. */
+import { readFileSync } from "node:fs";
 import type { Home } from "../../../session/home.ts";
 import { readMeta } from "../../../session/read-meta.ts";
 import { sessionFolder } from "../../../session/store.ts";
@@ -13,8 +14,16 @@ export const ONE_CHECKPOINT_MS = 4_000;
 /** Nothing that a glue is asked for here takes longer, however busy the machine is. */
 const GLUE_MS = 150_000;
 
-/** Writes down the time, again and again, in a file whose every version belongs to one moment. */
-export const WORK = "echo begun; while :; do date +%s%3N >now.new && mv now.new now; sleep 0.05; done";
+/** Writes down the time, again and again, in a file whose every version belongs to one moment: that of a clock that is the same in every sandbox here. */
+export const WORK =
+  "echo begun; while :; do read -r up _ </proc/uptime; echo $up >now.new && mv now.new now; sleep 0.05; done";
+
+/** Now, in milliseconds, by the clock of `WORK`. */
+export const clock = (): number => readTime(readFileSync("/proc/uptime", "utf8"));
+
+/** What `WORK` has written; NaN where that is no time. */
+export const readTime = (text: string): number =>
+  /^\d+\.\d\d\b/.test(text) ? Number.parseFloat(text) * 1_000 : Number.NaN;
 
 export class Run {
   readonly rung: Rung;
@@ -80,9 +89,9 @@ export class Run {
       return undefined;
     }
     const shown = git(this.cwd, "show", `glue/${id}:now`);
-    this.check("what landed is whole", /^\d{13}\n$/.test(shown));
+    this.check("what landed is whole", /^\d+\.\d\d\n$/.test(shown));
     this.repositoryIsIntact(", but for the branch");
-    return Number(shown);
+    return readTime(shown);
   }
 
   /** After `prune` nothing of the session lives, and what is somebody else's does. */
