@@ -1,3 +1,13 @@
+import { expect } from "bun:test";
+import { join } from "node:path";
+import { openHome } from "../../session/home.ts";
+import { sessionIds } from "../../session/store.ts";
+import { glue } from "./glue.ts";
+import type { AgentPlace } from "./mcp-agent.ts";
+import { gitIn } from "./small-project.ts";
+
+const MAIN = join(import.meta.dir, "../../cmd/main.ts");
+
 /** A person at a terminal of 80 by 24: types, and looks at what is shown. */
 export class Typist {
   shown = "";
@@ -81,4 +91,32 @@ export async function worksIn(typist: Typist): Promise<void> {
   await Bun.sleep(1_600);
   await typist.does("echo grü''ße ✓ 日''本", "grüße ✓ 日本");
   await typist.does("printf '\\033[31m%s\\033[0m\\n' r''ed", "\x1b[31mred\x1b[0m");
+}
+
+/** A whole `glue shell` on a runtime, in a session of its own: a real terminal whose exit code comes back, and whose files do. */
+export async function shellSession({ runtime, cwd, env }: Omit<AgentPlace, "flags">): Promise<void> {
+  const typist = new Typist([process.execPath, MAIN, "shell", "-r", runtime], { cwd, env });
+  await typist.sees(`In a session of its own, on ${runtime}`);
+  await worksIn(typist);
+  if (Bun.which("vim") !== null) {
+    typist.type("vim -u NONE -N made\r");
+    await typist.sees("made");
+    typist.type("ihello from vim ✓\x1b");
+    // What follows an escape at once is taken for a key of the keyboard.
+    await Bun.sleep(500);
+    typist.type(":wq\r");
+    await typist.sees("ready> ");
+    await typist.does('echo "[$(cat made)]"', "[hello from vim ✓]");
+  }
+  typist.type("seq 500 | less\r");
+  await Bun.sleep(500);
+  typist.type("G");
+  await typist.sees("500");
+  typist.type("q");
+  await typist.does("echo new > typed; echo ba''ck", "back");
+  typist.type("exit 9\r");
+  expect(await typist.ended()).toBe(9);
+  const [id = ""] = sessionIds(openHome(env));
+  expect((await glue(openHome(env), ["session", "apply", id], { cwd, env })).code).toBe(0);
+  expect(gitIn(cwd, "show", `glue/${id}:typed`)).toBe("new\n");
 }

@@ -2,6 +2,7 @@ import { agentSession } from "../support/mcp-agent.ts";
 import { inspectedSession } from "../support/mcp-inspector.ts";
 import { missing, testUnless } from "../support/needs.ts";
 import { smallProject } from "../support/small-project.ts";
+import { shellSession } from "../support/typist.ts";
 import { doubleProblem, testWithDouble } from "./double.ts";
 import { setUp } from "./glue.ts";
 
@@ -24,5 +25,11 @@ testUnless(
   doubleProblem ?? missing("mcp-inspector"),
   "the official inspector works with the tools in a sprite of the double",
   () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
+  120_000,
+);
+
+testWithDouble(
+  "a shell in a sprite of the double is a real terminal, and what is written there comes back",
+  () => withPlace((place) => shellSession({ ...place, cwd: smallProject() })),
   120_000,
 );

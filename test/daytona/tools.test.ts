@@ -5,6 +5,7 @@ import { inspectedSession } from "../support/mcp-inspector.ts";
 import { missing, testUnless } from "../support/needs.ts";
 import { smallProject } from "../support/small-project.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { shellSession } from "../support/typist.ts";
 import { doubleProblem, testWithDouble } from "./double.ts";
 
 async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Promise<void>): Promise<void> {
@@ -31,5 +32,11 @@ testUnless(
   doubleProblem ?? missing("mcp-inspector"),
   "the official inspector works with the tools in a sandbox of the double",
   () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
+  120_000,
+);
+
+testWithDouble(
+  "a shell in a sandbox of the double is a real terminal, and what is written there comes back",
+  () => withPlace((place) => shellSession({ ...place, cwd: smallProject() })),
   120_000,
 );
