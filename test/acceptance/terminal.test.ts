@@ -101,22 +101,26 @@ describe("in a terminal", () => {
     }),
   );
 
-  testNeeding(built, "closing a session in which a job runs asks; no leaves it open, and yes ends the job", () =>
-    withTempDir(async (folder) => {
-      const glue = gluePath();
-      const script = `${glue} session start -q -r host >id; ${glue} exec -q -d -- sleep 300; for n in 1 2; do ${glue} session close; echo "status $?"; done`;
-      const { shown } = await inTerminal(
-        folder,
-        ["sh", "-c", script],
-        [
-          ["End it? [y/N] ", "n\r"],
-          ["status 1", ""],
-          ["status 1\r\nA job runs in session", "y\r"],
-        ],
-      );
-      expect(Bun.stripANSI(shown)).toContain("error: The session stays open.");
-      expect(shown).toContain("is closed.\r\nstatus 0");
-    }),
+  testNeeding(
+    built,
+    "closing a session in which a job runs asks; no and Ctrl-C leave it open, and yes ends the job",
+    () =>
+      withTempDir(async (folder) => {
+        const glue = gluePath();
+        const script = `trap : INT; ${glue} session start -q -r host >id; ${glue} exec -q -d -- sleep 300; for n in 1 2 3; do ${glue} session close; echo "status $?"; done`;
+        const { shown } = await inTerminal(
+          folder,
+          ["sh", "-c", script],
+          [
+            ["End it? [y/N] ", "n\r"],
+            ["status 1", ""],
+            ["status 1\r\nA job runs in session", "\x03"],
+            ["status 130\r\nA job runs in session", "y\r"],
+          ],
+        );
+        expect(Bun.stripANSI(shown)).toContain("error: The session stays open.");
+        expect(shown).toContain("is closed.\r\nstatus 0");
+      }),
   );
 
   testNeeding(built, "color is for a terminal only, and NO_COLOR takes it away", () =>

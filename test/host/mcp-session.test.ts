@@ -97,6 +97,31 @@ describe("an agent's session on a copy on the host", () => {
     );
   });
 
+  test("refuses to write over a file that changed since it was read", async () => {
+    const { call } = await opened;
+    await call("write_file", { path: "out/mine", content: "mine\n" });
+    await call("bash", { command: "echo theirs > out/mine" });
+    expect((await call("write_file", { path: "out/mine", content: "again\n" })).text).toContain("(changedSinceRead)");
+    expect((await call("bash", { command: "cat out/mine; rm out/mine" })).text).toContain("theirs");
+  });
+
+  test("says of a file that vanished after it was listed that it is not there", async () => {
+    const { call } = await opened;
+    await call("bash", { command: "echo x > gone.txt" });
+    expect((await call("list_directory")).text).toContain("gone.txt (2)");
+    expect((await call("read_file", { path: "gone.txt" })).text).toBe("1\tx");
+    await call("bash", { command: "rm gone.txt" });
+    for (const [tool, args] of [
+      ["read_file", {}],
+      ["edit_file", { old_string: "x", new_string: "y" }],
+      ["grep", { pattern: "x" }],
+    ] as const)
+      expect((await call(tool, { path: "gone.txt", ...args })).text).toContain("Error (fileNotFound)");
+    // One that somebody has deleted is made again: nothing is lost by that.
+    expect((await call("write_file", { path: "gone.txt", content: "" })).text).toContain("Made ");
+    await call("bash", { command: "rm gone.txt" });
+  });
+
   test("refuses an edit that fits twice unless all are meant", async () => {
     const { call } = await opened;
     await call("write_file", { path: "notes/a.txt", content: "one\ntwo\none\n" });

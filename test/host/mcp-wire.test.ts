@@ -95,7 +95,53 @@ describe("what comes on the wire", () => {
   }, 20_000);
 });
 
+describe("a call that cannot be answered in time", () => {
+  test("says that the session is not open yet, and the same call finds it open later", async () => {
+    const { call, close } = await mcpClient(freshHome(), ["-r", "host", "--copy", "--answer-within", "1ms"], {
+      cwd: folder(),
+    });
+    const first = await call("list_directory");
+    expect(first.failed).toBe(true);
+    expect(first.text).toContain("The session is not open yet");
+    expect(first.text).toContain("Make the same call again.");
+    await until("it is open", async () => (await call("list_directory")).text.includes("a.txt (2)"));
+    await close();
+  }, 20_000);
+});
+
+describe("paths on the host", () => {
+  test("lead out of the tree where that is allowed, and nowhere else", async () => {
+    const beside = join(tempDir(), "beside.txt");
+    for (const [flags, failed] of [
+      [["--allow-outside"], false],
+      [[], true],
+    ] as const) {
+      const { call, close } = await mcpClient(freshHome(), ["-r", "host", ...flags], { cwd: folder() });
+      expect((await call("write_file", { path: beside, content: "there\n" })).failed).toBe(failed);
+      expect((await call("read_file", { path: beside })).failed).toBe(failed);
+      await close();
+    }
+  }, 20_000);
+});
+
 describe("the end of a client", () => {
+  test("that goes while its session is being opened leaves nothing", async () => {
+    const home = freshHome();
+    const cwd = folder();
+    for (let i = 0; i < 5_000; i++) writeFileSync(join(cwd, `f${i}`), `${i}\n`);
+    const server = rawServer(home, cwd);
+    server.send(HELLO);
+    const params = { name: "bash", arguments: { command: "echo here > made.txt" } };
+    server.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }));
+    const recorded = () => sessionIds(home).some((id) => existsSync(join(sessionFolder(home, id).path, "meta.json")));
+    await until("the session is recorded", recorded);
+    server.child.stdin.end();
+    expect(await server.ended).toBe(0);
+    const [id = ""] = sessionIds(home);
+    expect(["failed", "closed"]).toContain(readMeta(sessionFolder(home, id)).state);
+    expect(existsSync(join(sessionFolder(home, id).path, "workspace"))).toBe(false);
+  }, 30_000);
+
   for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
     test(`captures, closes and leaves no process, by ${signal}`, async () => {
       const home = freshHome();
