@@ -8,6 +8,7 @@ glue_nap() {
   case $glue_rest in
     5) glue_time=0.005 glue_rest=8 ;;
     8) glue_time=0.008 glue_rest=12 ;;
+    15) glue_time=0.015 glue_rest=8 ;;
     12) glue_time=0.012 glue_rest=20 ;;
     20) glue_time=0.02 glue_rest=40 ;;
     40) glue_time=0.04 glue_rest=100 ;;
@@ -46,7 +47,7 @@ glue_pump() {
   while :; do
     glue_rest=5
     while [ -e "$glue_id.$1.$((glue_n - 4))" ]; do glue_nap; done
-    dd bs=65536 count=256 of="$glue_id.$1.$glue_n" 2>/dev/null
+    dd bs=65536 count=256 of="$glue_id.$1.$glue_n" 2>"$glue_id.$1.dd"
     glue_code=$?
     if [ "$glue_code" -gt 128 ]; then
       [ -s "$glue_id.$1.$glue_n" ] || continue # it was killed; its writer was or was not
@@ -56,6 +57,10 @@ glue_pump() {
     fi
     [ -s "$glue_id.$1.$glue_n" ] || break
     glue_n=$((glue_n + 1))
+    # "0+3 records in": fewer than it was to read, so it met the end, and no other dd has to be started to see that.
+    read -r glue_reads glue_line <"$glue_id.$1.dd" || continue
+    case $glue_code$glue_reads in 0*[!0-9+]* | 0 | 0+* | *+) continue ;; 0[0-9]*+[0-9]*) ;; *) continue ;; esac
+    [ "$((${glue_reads%+*} + ${glue_reads#*+}))" -eq 256 ] || break
   done
   echo "$glue_n ." >"$glue_id.$1.end"
 }
@@ -103,7 +108,8 @@ glue_host() {
 }
 
 # Sets for stream $1, at piece $2 and byte $3 of it: glue_at_$1 (the piece that counts now), glue_off_$1, glue_new_$1 (bytes waiting),
-# glue_eof_$1 (1 at its end, 2 where only the waiting bytes are left). What lies before was fetched, and makes room.
+# glue_eof_$1 (1 at its end, 2 where only the waiting bytes are left). What lies before was fetched, and makes room. To count the bytes
+# takes a program: without glue_exact a beginning counts as one byte.
 glue_see() {
   glue_piece=$2 glue_off=$3 glue_eof=0 glue_new=0
   while :; do
@@ -117,11 +123,13 @@ glue_see() {
     elif [ -e "$glue_id.$1.$((glue_piece + 1))" ]; then
       glue_whole=yes
     fi
-    if [ -s "$glue_id.$1.$glue_piece" ]; then
+    if [ ! -s "$glue_id.$1.$glue_piece" ]; then
+      glue_new=0
+    elif [ "$glue_exact$glue_off" = no0 ]; then
+      glue_new=1
+    else
       glue_size=$(wc -c <"$glue_id.$1.$glue_piece")
       glue_new=$((glue_size - glue_off))
-    else
-      glue_new=0
     fi
     if [ "$glue_new" -gt 0 ]; then
       # Nothing follows what waits.
@@ -139,7 +147,7 @@ glue_see() {
 # mostly follows, and the end most of all; never when there is no more to come.
 glue_poll() {
   PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
-  glue_left=$1 glue_rest=5 glue_news=no
+  glue_left=$1 glue_rest=$glue_first glue_news=no glue_exact=no
   while :; do
     # Read before the outputs: what came before the end is then seen with it.
     glue_state=running
@@ -149,7 +157,7 @@ glue_poll() {
       glue_state=dead
     fi
     glue_see o "$3" "$4"
-    glue_o="$glue_piece $glue_off $glue_new $glue_eof" glue_ends=$glue_eof glue_any=no
+    glue_ends=$glue_eof glue_any=no
     if [ "$2" = 1 ] && [ $((glue_new + glue_eof)) -gt 0 ]; then glue_any=yes; fi
     glue_see e "$6" "$7"
     if [ "$5" = 1 ] && [ $((glue_new + glue_eof)) -gt 0 ]; then glue_any=yes; fi
@@ -170,6 +178,10 @@ glue_poll() {
     glue_left=$((glue_left - glue_rest - 3))
     glue_nap
   done
+  glue_exact=yes
+  glue_see o "$3" "$4"
+  glue_o="$glue_piece $glue_off $glue_new $glue_eof"
+  glue_see e "$6" "$7"
   echo ':glue:'
   if [ "$glue_state" = over ]; then
     glue_record=
@@ -198,7 +210,7 @@ glue_tell() {
   fi
 }
 
-glue_linger=20
+glue_linger=20 glue_first=5
 glue_mode=$1 glue_sh=$2 glue_spool=$3 glue_id=$4
 cd "$glue_spool" || exit 60
 shift 4
@@ -209,7 +221,8 @@ case $glue_mode in
     ;;
   start)
     # Whoever comes second finds it started.
-    glue_stdin=$1 glue_mine=$2 glue_inline=$3 glue_linger=40
+    # Nothing is over sooner: to look for it would only hold it up.
+    glue_stdin=$1 glue_mine=$2 glue_inline=$3 glue_linger=40 glue_first=15
     shift 3
     if [ "$glue_mine" = yes ]; then
       # A shell makes what it puts into the background ignore SIGINT for ever. setsid forks for the leader of a process group, which

@@ -208,7 +208,7 @@ export class DaytonaCommand implements RunningCommand {
         : setTimeout(() => void this.#end("timeout").catch(() => undefined), timeoutMs + graceMs + SECOND_WATCHDOG_MS);
     try {
       const poll = await this.#ended.promise.catch((error: unknown) => {
-        if (!isGlueError(error) || error.code === "outcomeUnknown") throw error;
+        if (!isGlueError(error) || error.code === "outcomeUnknown" || error.code === "processesLeft") throw error;
         throw new GlueError(
           "outcomeUnknown",
           `It is unknown whether the command ran or how it ended: ${error.message}`,
@@ -243,7 +243,11 @@ export class DaytonaCommand implements RunningCommand {
 
   #end(reason: "cancelled" | "timeout"): Promise<void> {
     if (!this.#known) this.#reason ??= reason;
-    this.#ending ??= this.#spool.kill(this.id, this.#facts.graceMs);
+    if (this.#ending === undefined) {
+      this.#ending = this.#spool.kill(this.id, this.#facts.graceMs);
+      // What cannot be ended is not waited for: it may go on for ever.
+      this.#ending.catch((error: unknown) => this.#ended.reject(error));
+    }
     return this.#ending;
   }
 }

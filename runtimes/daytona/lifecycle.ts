@@ -104,7 +104,7 @@ export async function untilStarted(
   let asked = false;
   let doubted = false;
   // Most are there within a fifth of a second.
-  for (let wait = 25; ; wait = Math.min(performance.now() - began < 5_000 ? 100 : 1_000, wait * 1.2)) {
+  for (let wait = 20; ; wait = Math.min(performance.now() - began < 5_000 ? 100 : 1_000, wait * 1.1)) {
     if (signal?.aborted) throw new GlueError("cancelled", "Interrupted while the sandbox started.");
     const record = await control.find(id).catch((error: unknown) => {
       throw control.explain("cannot say how the sandbox is", error);

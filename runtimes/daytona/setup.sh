@@ -1,5 +1,6 @@
 # Prepares a sandbox and says on stdout what it found, a line each. $1 the folder for the tree; $2 "fresh" for a new sandbox; then names
-# and texts of the scripts for glue's own folder.
+# and texts of the scripts for glue's own folder. A session waits for it, so it starts few programs, and no two in a row that could go
+# side by side.
 glue_tree=$1 glue_fresh=$2
 shift 2
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -7,12 +8,33 @@ echo ':glue:'
 for glue_tool in sh cat mkdir kill tar dd base64 wc tail mv rm; do
   command -v "$glue_tool" >/dev/null 2>&1 || echo "lacks $glue_tool"
 done
-echo "sh $(command -v sh)"
-# Only where it can do what is asked of it; what is no absolute path is a function or an alias.
-glue_perl=$(command -v perl)
-case $glue_perl in /*) command -v stty >/dev/null 2>&1 && echo "perl $glue_perl" ;; esac
-glue_uid=$(id -u 2>/dev/null || echo 1)
+printf 'sh '
+command -v sh
+# Only where it can do what is asked of it.
+if command -v stty >/dev/null 2>&1 && command -v perl >/dev/null 2>&1; then
+  printf 'perl '
+  command -v perl
+fi
+glue_uid= glue_gid=
+while read -r glue_word glue_real glue_one glue_line; do
+  case $glue_word in Uid:) glue_uid=$glue_one ;; Gid:) glue_gid=$glue_one && break ;; esac
+done 2>/dev/null </proc/self/status
+[ -n "$glue_gid" ] || glue_uid=$(id -u 2>/dev/null || echo 1) glue_gid=$(id -g 2>/dev/null || echo 1)
 if [ "$glue_uid" = 0 ]; then glue_own=/var/lib/glue; else glue_own=${HOME:-/tmp}/.local/state/glue; fi
+if [ "$glue_fresh" = fresh ] && [ -e "$glue_tree" ]; then
+  # What a snapshot keeps there would be taken for a part of the tree.
+  rm -rf "$glue_tree" 2>/dev/null || sudo -n rm -rf "$glue_tree" 2>/dev/null
+fi
+umask 022
+if [ ! -d "$glue_tree" ] || [ ! -w "$glue_tree" ]; then
+  [ ! -w "${glue_tree%/*}/" ] || mkdir -p "$glue_tree" 2>/dev/null
+  if [ ! -d "$glue_tree" ] || [ ! -w "$glue_tree" ]; then
+    {
+      sudo -n install -d -o "$glue_uid" -g "$glue_gid" "$glue_tree" ||
+        sudo -n sh -c 'mkdir -p "$1" && chown "$2" "$1"' sh "$glue_tree" "$glue_uid:$glue_gid"
+    } >/dev/null 2>&1 &
+  fi
+fi
 glue_new=$glue_own/new.$$
 umask 077
 if ! mkdir -p "$glue_own/spool" "$glue_new"; then
@@ -24,19 +46,10 @@ while [ $# -gt 0 ]; do
   printf '%s\n' "$2" >"$glue_new/$1"
   shift 2
 done
+# In its place at once: a command may be reading the one before.
 mv -f "$glue_new"/* "$glue_own"
-rmdir "$glue_new"
-umask 022
-if [ "$glue_fresh" = fresh ] && [ -e "$glue_tree" ]; then
-  # What a snapshot keeps there would be taken for a part of the tree.
-  rm -rf "$glue_tree" 2>/dev/null || sudo -n rm -rf "$glue_tree" 2>/dev/null
-fi
-if [ ! -d "$glue_tree" ] || [ ! -w "$glue_tree" ]; then
-  [ -w "${glue_tree%/*}/" ] && mkdir -p "$glue_tree" 2>/dev/null
-  if [ ! -d "$glue_tree" ] || [ ! -w "$glue_tree" ]; then
-    sudo -n sh -c 'mkdir -p "$1" && chown "$2" "$1"' sh "$glue_tree" "$glue_uid:$(id -g)" 2>/dev/null
-  fi
-fi
+wait
+rmdir "$glue_new" >/dev/null 2>&1 &
 if [ ! -d "$glue_tree" ] || [ ! -w "$glue_tree" ]; then
   echo "cannot make $glue_tree, neither as $(id -un 2>/dev/null) nor by sudo"
   echo ':end:'

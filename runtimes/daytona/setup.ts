@@ -55,5 +55,7 @@ export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSigna
       },
     );
   }
-  return { own, sh, perl: value("perl") };
+  // What is no absolute path is a function or an alias.
+  const perl = value("perl");
+  return { own, sh, perl: perl?.startsWith("/") ? perl : undefined };
 }

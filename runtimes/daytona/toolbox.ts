@@ -13,6 +13,12 @@ const PATIENCE_MS = 60_000;
 /** A 400 is an answer about the request where it comes again and again from a sandbox that runs. */
 const REFUSALS = 4;
 
+/**
+ * The service gives a script to zsh where a sandbox has one, which neither splits what is not quoted nor takes a pattern that matches
+ * nothing; this makes it a shell like others.
+ */
+const LIKE_SH = '[ -z "$ZSH_VERSION" ] || emulate sh\n';
+
 export interface ToolboxFacts {
   readonly id: string;
   readonly name: string;
@@ -54,7 +60,7 @@ export class Toolbox {
       const ask: Ask = {
         method: "POST",
         url: `${this.facts.url}/process/execute`,
-        json: { command: script, timeout: Math.ceil(seconds) },
+        json: { command: `${LIKE_SH}${script}`, timeout: Math.ceil(seconds) },
         deadlineMs: seconds * 1_000 + 10_000,
         signal,
       };

@@ -17,17 +17,28 @@ export type SandboxUser = "daytona" | "root";
 
 const UID = 1000;
 
+export interface RootSettings {
+  readonly folder: string;
+  readonly user: SandboxUser;
+  readonly env: Readonly<Record<string, string>>;
+  readonly lacks: readonly string[];
+  readonly shared?: string | undefined;
+  readonly shell?: string | undefined;
+}
+
 /** The files and processes of one sandbox: a root of its own, whose programs are those of this machine, read-only. */
 export class SandboxRoot {
   readonly folder: string;
   readonly #user: SandboxUser;
   readonly #env: Readonly<Record<string, string>>;
   readonly #lacks: readonly string[];
+  readonly #shared: string | undefined;
   #init: Bun.Subprocess | undefined;
 
-  constructor(folder: string, user: SandboxUser, env: Readonly<Record<string, string>>, lacks: readonly string[] = []) {
+  constructor({ folder, user, env, lacks, shared, shell }: RootSettings) {
     this.folder = folder;
     this.#lacks = lacks;
+    this.#shared = shared;
     this.#user = user;
     this.#env = env;
     const root = `${folder}/root`;
@@ -56,8 +67,15 @@ export class SandboxRoot {
     }
     writeFileSync(`${root}/opt/toolbox/bun`, "");
     chownSync(`${root}/home/daytona`, UID, UID);
+    // What is shared belongs to somebody else, whose repositories git would not enter, nor be given by path.
+    if (shared !== undefined)
+      writeFileSync(
+        `${root}/home/daytona/.gitconfig`,
+        '[safe]\n\tdirectory = *\n[protocol "file"]\n\tallow = always\n',
+      );
     mkdirSync(`${folder}/run`);
     chownSync(`${folder}/run`, UID, UID);
+    if (shell !== undefined) writeFileSync(`${folder}/run/shell`, shell);
     const write = (name: string, mode: number, ...lines: string[]) =>
       writeFileSync(`${folder}/${name}`, `${lines.join("\n")}\n`, { mode });
     const nobody = "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin";
@@ -99,6 +117,7 @@ export class SandboxRoot {
         join(here, "daemon"),
         this.#user,
         this.#lacks.join(" "),
+        this.#shared ?? "",
         ...words,
       ],
       {

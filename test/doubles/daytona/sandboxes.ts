@@ -27,6 +27,10 @@ export interface SandboxSettings {
   readonly toolboxUrl: string;
   /** Programs of /usr/bin that its sandboxes do not have. */
   readonly lacks: readonly string[];
+  /** A folder of this machine that its sandboxes have, too. */
+  readonly shared?: string | undefined;
+  /** The shell that takes scripts and terminals, where it is not for the sandbox to choose. */
+  readonly shell?: string | undefined;
 }
 
 /** A state that the service reports while something goes on, and the one it then has. */
@@ -62,7 +66,7 @@ export class Sandbox {
     };
     const folder = `${settings.folder}/${this.id}`;
     mkdirSync(folder);
-    this.#root = new SandboxRoot(folder, settings.user, body.env ?? {}, settings.lacks);
+    this.#root = new SandboxRoot({ ...settings, folder, env: body.env ?? {} });
     this.#changing = this.#change("creating", "started", () => this.#run());
     this.#timer = setInterval(() => this.#watch(), Math.min(1_000, settings.minuteMs / 10));
     this.#timer.unref();

@@ -19,16 +19,22 @@ export interface DoubleOptions {
   readonly minuteMs?: number;
   /** Added to every request, for what a network costs. Milliseconds. */
   readonly latencyMs?: number;
+  /** The shell that takes scripts and terminals; left out, the one that the service would choose among those of this machine. */
+  readonly shell?: string;
   /** Programs of /usr/bin that its sandboxes do not have. */
   readonly lacks?: readonly string[];
   /** How clients reach it, where something stands in between; without a path. */
   readonly publicUrl?: string;
+  /** A folder of this machine that its sandboxes have, too, under the same path. */
+  readonly shared?: string;
 }
 
 export interface Double {
   /** What `daytona.api_base_url` is set to. */
   readonly url: string;
   readonly apiKey: string;
+  /** Where its sandboxes are, each by its id with its files in `root`. */
+  readonly folder: string;
   readonly faults: Faults;
   /** Every request so far, as `METHOD /path`, without its query. */
   readonly requests: string[];
@@ -46,6 +52,8 @@ export function startDouble(options: DoubleOptions = {}): Double {
     minuteMs = 60_000,
     latencyMs = 0,
     lacks = [],
+    shared,
+    shell,
   } = options;
   const folder = mkdtempSync(join(tmpdir(), "glue-daytona-"));
   const faults = new Faults();
@@ -111,10 +119,13 @@ export function startDouble(options: DoubleOptions = {}): Double {
     minuteMs,
     lacks,
     toolboxUrl: `${options.publicUrl ?? base}/toolbox`,
+    shared,
+    shell,
   });
   return {
     url: `${base}/api`,
     apiKey,
+    folder,
     faults,
     requests,
     sandboxes: () => [...control.sandboxes.values()].filter(({ state }) => state !== "destroyed"),

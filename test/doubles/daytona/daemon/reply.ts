@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+
 export function json(value: unknown, status = 200): Response {
   return Response.json(value, { status });
 }
@@ -27,7 +29,11 @@ export function environmentOf(envs: unknown): Record<string, string> {
   return env;
 }
 
-/** The first of zsh and bash that the sandbox has, else its `$SHELL`, else sh. */
+const [folder = "/run/toolbox"] = process.argv.slice(2);
+
+/** What the double was told to take; else the first of zsh and bash that the sandbox has, else its `$SHELL`, else sh. */
 export function userShell(): string {
+  const told = `${folder}/shell`;
+  if (existsSync(told)) return readFileSync(told, "utf8");
   return Bun.which("zsh") ?? Bun.which("bash") ?? process.env.SHELL ?? "sh";
 }
