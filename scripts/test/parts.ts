@@ -53,12 +53,20 @@ export const PARTS: readonly Part[] = [
     beside: true,
   },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
-  // The same tests, where they can, in sprites of the double.
+  // The same tests, where they can, in sandboxes of the doubles.
   {
     name: "roundtrip-sprites",
     folders: ["test/roundtrip"],
     ...slow,
     env: { GLUE_TEST_ROUNDTRIP_ON: "sprites" },
+    onlyFull: true,
+    beside: true,
+  },
+  {
+    name: "roundtrip-daytona",
+    folders: ["test/roundtrip"],
+    ...slow,
+    env: { GLUE_TEST_ROUNDTRIP_ON: "daytona" },
     onlyFull: true,
     beside: true,
   },

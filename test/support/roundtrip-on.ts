@@ -1,13 +1,15 @@
 /**
- * Where the round trip of a tree is tested: in a folder of this machine, or, with `GLUE_TEST_ROUNDTRIP_ON=sprites`, in sprites of the double. The
- * tests are the same; what they look at from outside is the sprite's own file system.
+ * Where the round trip of a tree is tested: in a folder of this machine, or, with `GLUE_TEST_ROUNDTRIP_ON=sprites` or `=daytona`, in sandboxes of
+ * that service's double. The tests are the same; what they look at from outside is the sandbox's own file system.
  */
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { CommandExecutor, RuntimeSession, SandboxHandle, Workspace } from "../../runtimes/contract.ts";
+import type { CommandExecutor, RuntimeSession, SandboxHandle } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/sprites/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
 import { type LocalSandbox, localSandbox } from "../workspace/local-sandbox.ts";
+import { lateWorkspace } from "./late-workspace.ts";
+import { DAYTONA_HOME, daytonaEnv, daytonaFolders, daytonaSandbox } from "./roundtrip-daytona.ts";
 import { tempDir } from "./temp-dir.ts";
 
 /** A sandbox, and how a test reaches into it without the ports. */
@@ -24,26 +26,29 @@ export interface TestSandbox extends LocalSandbox {
   start(script: string): { readonly exited: Promise<number> };
 }
 
-export const onSprites = process.env.GLUE_TEST_ROUNDTRIP_ON === "sprites";
+const onSprites = process.env.GLUE_TEST_ROUNDTRIP_ON === "sprites";
+const onDaytona = process.env.GLUE_TEST_ROUNDTRIP_ON === "daytona";
+const away = onSprites || onDaytona;
 
 /** For a glue that is run: the words that choose the runtime, and what it needs in its environment. */
 export function whereFlags(): readonly string[] {
-  return ["-r", onSprites ? "sprites" : "host"];
+  return ["-r", onSprites ? "sprites" : onDaytona ? "daytona" : "host"];
 }
 
 /** Lets commands in a sandbox of the tests use a file, or a folder with all that is in it, whosever it is. */
 export function openTree(path: string): void {
-  if (onSprites) Bun.spawnSync(["chmod", "-R", "a+rwX", path]);
+  if (away) Bun.spawnSync(["chmod", "-R", "a+rwX", path]);
 }
 
 /** A new folder as `tempDir` makes it, that commands in a sandbox of the tests can write to under the same path. */
 export function openTempDir(): string {
   const folder = tempDir();
-  if (onSprites) chmodSync(folder, 0o777);
+  if (away) chmodSync(folder, 0o777);
   return folder;
 }
 
 export function whereEnv(): Readonly<Record<string, string>> {
+  if (onDaytona) return daytonaEnv();
   if (!onSprites) return {};
   const { cli, env } = service();
   return { ...env, SPRITES_CLI: cli };
@@ -51,27 +56,29 @@ export function whereEnv(): Readonly<Record<string, string>> {
 
 /** The workspace and glue's own folder of a session that works on a copy, as folders of this machine. `sessions` is where its record lies. */
 export function sessionFolders(sessions: string, id: string): { readonly workspace: string; readonly private: string } {
+  if (onDaytona) return daytonaFolders(sessions, id);
   if (!onSprites) return { workspace: join(sessions, id, "workspace"), private: join(sessions, id, "private") };
   const top = `${service().env.FAKE_SPRITE_STATE}/glue-${id}/root`;
   return { workspace: `${top}/workspace`, private: `${top}/home/sprite/.glue-sandbox` };
 }
 
 /** Why a test that is about a folder of this machine, or makes its sandbox by hand, is not run. */
-export const onlyOnHost: string | undefined = onSprites ? "not about a sandbox elsewhere" : undefined;
+export const onlyOnHost: string | undefined = away ? "not about a sandbox elsewhere" : undefined;
 
 /** How many of the random runs of a full run are made: away from here each costs seconds. */
 export function fullRuns(here: number): number {
-  return onSprites ? Math.ceil(here / 10) : here;
+  return away ? Math.ceil(here / 10) : here;
 }
 
 /** HOME of commands in the sandbox of this root. */
 export function homeInside(root: string): string {
-  return onSprites ? "/home/sprite" : root;
+  return onSprites ? "/home/sprite" : onDaytona ? DAYTONA_HOME : root;
 }
 
 /** The sandbox of this root; the same one where it was made before, in another process too. */
 export function testSandbox(root: string, env: Readonly<Record<string, string>>): TestSandbox {
   if (onSprites) return spriteSandbox(root, env);
+  if (onDaytona) return daytonaSandbox(root, env);
   const local = localSandbox(root, env);
   const { workspace } = local.paths;
   return {
@@ -151,11 +158,11 @@ function spriteSandbox(root: string, env: Readonly<Record<string, string>>): Tes
   const paths = { workspace: "/workspace", private: handle.data.private ?? "", tmp: "/tmp" };
   return {
     executor,
-    workspace: late(attached),
+    workspace: lateWorkspace(attached),
     paths,
     folder: `${top}/workspace`,
     // It is none other than that anyway.
-    unprivileged: () => ({ executor, workspace: late(attached), paths }),
+    unprivileged: () => ({ executor, workspace: lateWorkspace(attached), paths }),
     shared: { here: `${top}/home/sprite`, there: "/home/sprite" },
     spawn(script, more) {
       const words = Object.entries(more).map(([name, value]) => `${name}=${value}`);
@@ -181,23 +188,6 @@ function openInAnother(record: string): void {
     stderr: "inherit",
   });
   if (opened.exitCode !== 0) throw new Error("a sprite could not be opened");
-}
-
-/** The files of a session that is attached to with the first call. */
-function late(attached: () => Promise<RuntimeSession>): Workspace {
-  const files = async () => (await attached()).workspace;
-  return {
-    pieceBytes: 1_000_000,
-    read: async (...words) => await (await files()).read(...words),
-    write: async (...words) => await (await files()).write(...words),
-    download: async (...words) => await (await files()).download(...words),
-    upload: async (...words) => await (await files()).upload(...words),
-    list: async (...words) => await (await files()).list(...words),
-    stat: async (...words) => await (await files()).stat(...words),
-    makeDirectory: async (...words) => await (await files()).makeDirectory(...words),
-    remove: async (...words) => await (await files()).remove(...words),
-    move: async (...words) => await (await files()).move(...words),
-  };
 }
 
 if (import.meta.main) {
