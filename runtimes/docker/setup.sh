@@ -93,6 +93,16 @@ if [ -n "$token_file" ] && [ "$#" -gt 0 ]; then
   echo "listing $(stat -c %Y -- "$1") ${hash%% *}"
 fi
 
+# Makes /workspace where ext4 has deleted nothing of late, if it can. ext4 keeps a folder's files near it, all folders of containers near each
+# other, and gives no number of a file again for a minute after it was deleted: after a few sessions each new file is looked for among
+# thousands (0.3 s became 2 s for 1,500 files). Only below a folder with the flag T new folders are spread, by their names.
+apart() {
+  [ ! -e /workspace ] && command -v chattr >/dev/null 2>&1 || return 0
+  read -r name </proc/sys/kernel/random/uuid && mkdir "$own/apart" || return 0
+  if chattr +T "$own/apart" && mkdir -m 755 "$own/apart/$name"; then mv "$own/apart/$name" /workspace || :; fi
+  rmdir "$own/apart" || :
+} 2>/dev/null
+
 set -e
 mkdir -p -m 755 "$own" "$own/home"
 mkdir -p -m 700 "$own/spool"
@@ -105,6 +115,7 @@ fi
 if [ "$mode" = copy ] && [ -z "$resumed" ]; then
   # What an image keeps there would be taken for a part of the tree; a mount would have hidden it as well.
   rm -rf /workspace 2>/dev/null || [ -d /workspace ]
+  apart
   mkdir -p -m 755 /workspace
 fi
 if [ "$uid" != 0 ] || [ "$gid" != 0 ]; then
