@@ -218,6 +218,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** At EOF where it is left out. */
   readonly stdin?: ByteStream | Uint8Array;
+  /**
+   * The command reads its stdin once, by its descriptor, and opens it by no name (`/dev/stdin`): then any kind of pipe will do, also one that
+   * cannot be opened again at its end.
+   */
+  readonly stdinOnce?: boolean;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly pty?: PtySize;

@@ -69,6 +69,7 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
       cwd: question.base.sandbox.workspace,
       env,
       stdin,
+      stdinOnce: true,
       ...(question.signal === undefined ? {} : { signal: question.signal }),
     },
   );

@@ -31,6 +31,7 @@ export async function sendArchive(run: StageRun, archive: Archive): Promise<numb
     cwd: "/",
     env: { GLUE_TREE: target.paths.workspace },
     stdin: counted(archive, run),
+    stdinOnce: true,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   if (result.exitCode !== 0 || !stdout.includes("unpacked"))

@@ -164,6 +164,7 @@ async function runStaging(target: StageTarget, staging: Staging, signal?: AbortS
       ...staging.env,
     },
     stdin: excludeFile(staging),
+    stdinOnce: true,
     ...(signal === undefined ? {} : { signal }),
   });
   const lines = stdout.split("\n");

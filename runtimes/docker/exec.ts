@@ -3,8 +3,7 @@ import { createMarkFinder } from "../common/marks.ts";
 import { GlueError } from "../contract.ts";
 import type { DockerApi, ExecSpec } from "./api.ts";
 import { containerFailure } from "./container-errors.ts";
-import { createDemux } from "./demux.ts";
-import type { EngineStream } from "./engine.ts";
+import { engineWire, type Wire } from "./wire.ts";
 
 /** A shell script of ours in the container; the user's commands go through the launcher. */
 export interface Script {
@@ -19,6 +18,13 @@ export interface Script {
   readonly user?: string;
 }
 
+/** Where a script runs. */
+export interface ScriptPlace {
+  readonly container: string;
+  /** The folder of a lane into the container: the way, where somebody answers there and the script is one for root. */
+  readonly lane?: string | undefined;
+}
+
 export interface ScriptResult {
   readonly code: number;
   readonly stdout: Buffer;
@@ -31,13 +37,14 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const STDERR_LETTERS = 4_096;
 
 /**
- * In front of every script: at its end it says so on both streams, with its status (see marks.ts). The engine's own word for the end is not
+ * In front of every script: it says when it starts, and at its end it says so on both streams, with its status (see marks.ts). The engine's own word for the end is not
  * relied on: while a background process of any earlier command holds that command's stdout, version 20.10 tells of no end at all.
  * A script may redirect its stderr.
  */
 const HEAD = `glue_x_token=$1
 shift
 exec 9>&2
+printf '\\036%s start\\036' "$glue_x_token"
 glue_x_end() {
 glue_x_code=$?
 printf '\\036%s end exit %s .\\036' "$glue_x_token" "$glue_x_code" >&9
@@ -50,11 +57,11 @@ trap 'exit 1' HUP INT TERM
 /** Runs a script to its end. Throws `sandboxGone`, `runtimeUnreachable` or `startFailed`, never for what the script says itself. */
 export async function runScript(
   api: DockerApi,
-  container: string,
+  place: ScriptPlace,
   script: Script,
   deadlineMs = DEADLINE_MS,
 ): Promise<ScriptResult> {
-  const running = await startScript(api, container, script);
+  const running = await startScript(api, place, script);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -83,21 +90,32 @@ export async function runScript(
 }
 
 /** Starts a script and leaves its streams to the caller. */
-export async function startScript(api: DockerApi, container: string, script: Script): Promise<RunningScript> {
+export async function startScript(api: DockerApi, place: ScriptPlace, script: Script): Promise<RunningScript> {
+  const { container, lane } = place;
   const token = crypto.randomUUID();
+  const text = HEAD + script.script;
+  const words = [token, ...(script.words ?? [])];
+  // The texts of errors are read, and names are bytes.
+  const env = { LC_ALL: "C" };
+  const input = script.stdin !== undefined;
+  if (lane !== undefined) {
+    const { startInLane } = await import("./lane/lane.ts");
+    const wire = await startInLane(lane, { id: token, script: text, words, env, input });
+    if (wire !== undefined) return new RunningScript(api, container, wire, token);
+  }
   const spec: ExecSpec = {
-    Cmd: [script.sh ?? "sh", "-c", HEAD + script.script, "glue", token, ...(script.words ?? [])],
-    // The texts of errors are read, and names are bytes.
-    Env: ["LC_ALL=C"],
+    Cmd: [script.sh ?? "sh", "-c", text, "glue", ...words],
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     WorkingDir: "/",
-    AttachStdin: script.stdin !== undefined,
+    AttachStdin: input,
     AttachStdout: true,
     AttachStderr: true,
     ...(script.user === undefined ? {} : { User: script.user }),
   };
   try {
     const { stream } = await api.exec(container, spec);
-    return new RunningScript(api, container, stream, token);
+    const wire = engineWire(stream, { terminal: false, recycle: false });
+    return new RunningScript(api, container, wire, token);
   } catch (error) {
     throw await containerFailure(api, container, error);
   }
@@ -107,8 +125,7 @@ export async function startScript(api: DockerApi, container: string, script: Scr
 export class RunningScript {
   readonly #api: DockerApi;
   readonly #container: string;
-  readonly #stream: EngineStream;
-  readonly #demux = createDemux();
+  readonly #wire: Wire;
   readonly #out;
   readonly #err;
   readonly #waiting: Uint8Array[] = [];
@@ -118,11 +135,12 @@ export class RunningScript {
   /** What was printed first: the engine's own words, where it could not start the shell. */
   #first = "";
 
-  constructor(api: DockerApi, container: string, stream: EngineStream, token: string) {
+  constructor(api: DockerApi, container: string, wire: Wire, token: string) {
     this.#api = api;
     this.#container = container;
-    this.#stream = stream;
+    this.#wire = wire;
     const onMark = (words: string) => {
+      if (words === "start") return wire.connected?.();
       this.#ends++;
       this.#code = parseExitRecord(`${words.slice("end ".length)}\n`)?.code;
     };
@@ -145,9 +163,9 @@ export class RunningScript {
       const piece = this.#waiting.shift();
       if (piece !== undefined) return piece;
       if (this.#ends === 2) return undefined;
-      const chunk = await this.#read();
-      if (chunk === undefined) throw await this.#brokenOff();
-      for (const run of this.#demux.push(chunk)) {
+      const runs = await this.#read();
+      if (runs === undefined) throw await this.#brokenOff();
+      for (const run of runs) {
         if (run.stream === "stdout") {
           const pieces = this.#out.push(run.bytes);
           if (this.#first === "" && pieces[0] !== undefined)
@@ -160,24 +178,24 @@ export class RunningScript {
 
   /** Sends all of stdin. A script that ends without reading it says itself what that means. */
   feed(bytes: Uint8Array): void {
-    this.#stream.write(bytes).then(() => this.endInput(), ignoreLost);
+    this.#wire.write(bytes).then(() => this.endInput(), ignoreLost);
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#stream.write(bytes);
+    return this.#wire.write(bytes);
   }
 
   endInput(): void {
-    this.#stream.endInput();
+    this.#wire.endInput();
   }
 
   destroy(): void {
-    this.#stream.destroy();
+    this.#wire.destroy();
   }
 
-  async #read(): Promise<Uint8Array | undefined> {
+  async #read(): ReturnType<Wire["read"]> {
     try {
-      return await this.#stream.read();
+      return await this.#wire.read();
     } catch (error) {
       throw await containerFailure(this.#api, this.#container, error);
     }

@@ -95,9 +95,11 @@ export class DockerExecutor implements CommandExecutor {
     const stdin = options.stdin !== undefined;
     const recycle = options.sink !== undefined;
     const { lane, container } = this.#place;
-    if (lane !== undefined && !terminal && !stdin) {
+    if (lane !== undefined && !terminal && (!stdin || options.stdinOnce === true)) {
       const { startInLane } = await import("./lane/lane.ts");
-      const wire = await startInLane(lane, { id, argv, env });
+      // The lane's shell is the one that these words name.
+      const [, , script = "", , ...words] = argv;
+      const wire = await startInLane(lane, { id, script, words, env, input: stdin });
       if (wire !== undefined) return { wire };
     }
     try {
@@ -133,7 +135,7 @@ export class DockerExecutor implements CommandExecutor {
   async #stage(id: string, text: Uint8Array): Promise<string> {
     const file = `${SPOOL}/${id}.script`;
     const script = { script: 'umask 077; cat >"$1"', sh: this.#place.sh, words: [file], stdin: text };
-    const { code, stderr } = await runScript(this.#api, this.#place.container, script);
+    const { code, stderr } = await runScript(this.#api, this.#place, script);
     if (code === 0) return file;
     throw new GlueError("ioFailed", `The script could not be written into the container: ${stderr.trim()}`);
   }

@@ -20,7 +20,7 @@ export function runLauncher(
   const script = 'glue_x_file=$1\nshift\n. "$glue_x_file"\n';
   return runScript(
     api,
-    place.container,
+    { container: place.container },
     { script, words: [file, ...words], user: "0", ...(sh === undefined ? {} : { sh }) },
     graceMs + SLACK_MS,
   );
@@ -28,9 +28,9 @@ export function runLauncher(
 
 /**
  * Where PID 1 is an init, the process that keeps the container up is its oldest child; its number is another after each start of the container.
- * PID 1 itself is never hit by a signal to all.
+ * PID 1 itself is never hit by a signal to all. The lane's shell stays too, for the capture: it is known by its number and its start.
  */
-const END_ALL = `glue_x_file=$1 glue_x_grace=$2 glue_x_init=$3 glue_x_main= glue_x_oldest=
+const END_ALL = `glue_x_file=$1 glue_x_grace=$2 glue_x_init=$3 glue_x_lane=$4 glue_x_main= glue_x_oldest=
 if [ "$glue_x_init" = yes ]; then
 for glue_x_dir in /proc/[0-9]*; do
 read -r glue_x_line 2>/dev/null <"$glue_x_dir/stat" || continue
@@ -42,12 +42,22 @@ set +f
 if [ -z "$glue_x_oldest" ] || [ "\${20}" -lt "$glue_x_oldest" ]; then glue_x_main=\${glue_x_dir#/proc/} glue_x_oldest=\${20}; fi
 done
 fi
+if [ -n "$glue_x_lane" ] && read -r glue_x_line 2>/dev/null <"/proc/\${glue_x_lane%:*}/stat"; then
+set -f
+set -- \${glue_x_line##*) }
+set +f
+[ "\${20}" != "\${glue_x_lane#*:}" ] || glue_x_main="$glue_x_main \${glue_x_lane%:*}"
+fi
 set -- killall "$glue_x_grace" $glue_x_main
 . "$glue_x_file"
 `;
 
 /** Ends everything in the container but what keeps it up. As root. */
-export function endAll(api: DockerApi, { container, sh, main }: Place, graceMs: number): Promise<ScriptResult> {
-  const words = [LAUNCHER_FILE, String(graceMs), main === 1 ? "no" : "yes"];
-  return runScript(api, container, { script: END_ALL, words, user: "0", sh }, graceMs + SLACK_MS);
+export function endAll(
+  api: DockerApi,
+  { container, lane, laneShell = "", sh, main }: Place,
+  graceMs: number,
+): Promise<ScriptResult> {
+  const words = [LAUNCHER_FILE, String(graceMs), main === 1 ? "no" : "yes", laneShell];
+  return runScript(api, { container, lane }, { script: END_ALL, words, user: "0", sh }, graceMs + SLACK_MS);
 }

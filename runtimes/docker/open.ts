@@ -74,7 +74,8 @@ export async function openSession(
       sh: inside.sh,
       main: inside.main,
       home: inside.named ? undefined : `${PRIVATE}/home`,
-      lane: inside.lane ? lane?.source : undefined,
+      lane: inside.lane === undefined ? undefined : lane?.source,
+      laneShell: inside.lane,
       owned: inside.treeOwner === undefined || inside.treeOwner.uid === inside.uid,
     };
     const data = placeData(place, endpoint, api.version);

@@ -55,7 +55,7 @@ export async function look(
   try {
     const words = [`${SPOOL}/${commandId}`];
     said = (
-      await runScript(api, place.container, { script: LOOK, sh: place.sh, words, user: "0" }, 15_000)
+      await runScript(api, { container: place.container }, { script: LOOK, sh: place.sh, words, user: "0" }, 15_000)
     ).stdout.toString();
   } catch {
     // The next round asks the engine what has become of the container.

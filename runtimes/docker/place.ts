@@ -18,6 +18,8 @@ export interface Place {
   readonly home: string | undefined;
   /** The folder of this machine by which a shell in the container takes commands; undefined where there is none. */
   readonly lane: string | undefined;
+  /** That shell, as `PID:START`, START being the kernel's time of its start. */
+  readonly laneShell: string | undefined;
   /** True where what the container makes in the tree belongs to the tree's owner from the start, or there is none. */
   readonly owned: boolean;
 }
@@ -57,12 +59,13 @@ export function placeData(place: Place, endpoint: Endpoint, apiVersion: string):
     owned: String(place.owned),
     ...(place.home === undefined ? {} : { home: place.home }),
     ...(place.lane === undefined ? {} : { lane: place.lane }),
+    ...(place.laneShell === undefined ? {} : { laneShell: place.laneShell }),
   };
 }
 
 /** Throws `sessionDamaged` where the handle lacks what an open session's has. */
 export function placeFrom({ id, name, data }: SandboxHandle): Place {
-  const { session, labeled = session, mode, sh, main = "1", home, lane, owned } = data;
+  const { session, labeled = session, mode, sh, main = "1", home, lane, laneShell, owned } = data;
   if (
     id === undefined ||
     session === undefined ||
@@ -84,6 +87,7 @@ export function placeFrom({ id, name, data }: SandboxHandle): Place {
     main: Number(main),
     home,
     lane,
+    laneShell,
     owned: owned === "true",
   };
 }

@@ -78,7 +78,7 @@ async function giveBack(api: DockerApi, state: ContainerState, { treeFolders }: 
   }
   const others = state.Mounts.map((mount) => mount.Destination).filter((path) => !folders.includes(path));
   const words = [PRIVATE, String(since), String(folders.length), ...folders, ...others];
-  const run = () => runScript(api, state.Id, { script: handBackScript, words, user: "0" }, HAND_BACK_MS);
+  const run = () => runScript(api, { container: state.Id }, { script: handBackScript, words, user: "0" }, HAND_BACK_MS);
   let done: ScriptResult | undefined;
   try {
     done = await run();

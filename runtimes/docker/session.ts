@@ -31,7 +31,7 @@ export class DockerSession implements RuntimeSession {
     this.#graceMs = options.kill_grace_seconds * 1_000;
     this.direct = this.#place.mode === "direct";
     this.executor = new DockerExecutor(api, this.#place, options["docker.shell"], this.#death.resolve);
-    this.workspace = new DockerWorkspace(api, this.#place.container);
+    this.workspace = new DockerWorkspace(api, this.#place);
   }
 
   /** The engine is watched from the first look on: most uses of a session are over before it would say anything. */

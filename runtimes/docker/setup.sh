@@ -93,19 +93,18 @@ if [ -n "$token_file" ] && [ "$#" -gt 0 ]; then
   echo "listing $(stat -c %Y -- "$1") ${hash%% *}"
 fi
 
-# Makes /workspace where ext4 has deleted nothing of late, if it can. ext4 keeps a folder's files near it, all folders of containers near each
+# Makes folder $2, of mode $1, where ext4 has deleted nothing of late, if it can. ext4 keeps a folder's files near it, all folders of containers near each
 # other, and gives no number of a file again for a minute after it was deleted: after a few sessions each new file is looked for among
 # thousands (0.3 s became 2 s for 1,500 files). Only below a folder with the flag T new folders are spread, by their names.
 apart() {
-  [ ! -e /workspace ] && command -v chattr >/dev/null 2>&1 || return 0
-  read -r name </proc/sys/kernel/random/uuid && mkdir "$own/apart" || return 0
-  if chattr +T "$own/apart" && mkdir -m 755 "$own/apart/$name"; then mv "$own/apart/$name" /workspace || :; fi
-  rmdir "$own/apart" || :
-} 2>/dev/null
+  if [ ! -e "$2" ] && read -r name </proc/sys/kernel/random/uuid && mkdir -m "$1" "$own/apart/$name" && mv "$own/apart/$name" "$2"; then return; fi 2>/dev/null
+  mkdir -p -m "$1" "$2"
+}
 
 set -e
 mkdir -p -m 755 "$own" "$own/home"
-mkdir -p -m 700 "$own/spool"
+if command -v chattr >/dev/null 2>&1; then mkdir -p "$own/apart" && chattr +T "$own/apart" || :; fi 2>/dev/null
+apart 700 "$own/spool"
 cat >"$own/launch.sh"
 echo "$uid $gid $main" >"$own/facts"
 if [ "$mode" = direct ] && [ "$owner" != "$uid" ] && [ -z "$resumed" ]; then
@@ -115,9 +114,9 @@ fi
 if [ "$mode" = copy ] && [ -z "$resumed" ]; then
   # What an image keeps there would be taken for a part of the tree; a mount would have hidden it as well.
   rm -rf /workspace 2>/dev/null || [ -d /workspace ]
-  apart
-  mkdir -p -m 755 /workspace
+  apart 755 /workspace
 fi
+rm -rf "$own/apart"
 if [ "$uid" != 0 ] || [ "$gid" != 0 ]; then
   chown "$uid:$gid" "$own" "$own/home" "$own/spool"
   [ "$mode$resumed" != copy ] || chown "$uid:$gid" /workspace
@@ -129,7 +128,11 @@ if [ -n "$lane" ] && [ "$uid" = 0 ] && [ "$main" != 1 ] && [ -p "$own/lane/reque
   [ -z "$lc_all" ] || export LC_ALL="$lc_all"
   PATH=$path_was
   [ -n "$had_path" ] || unset PATH
-  "$setsid" -f "$found" -c "$lane" glue "$own/lane" "$setsid" "$found" "$lane_start" 9>&- </dev/null >/dev/null 2>&1
-  echo 'lane'
+  pid=$("$setsid" -f "$found" -c "$lane" glue "$own/lane" "$setsid" "$found" "$lane_start" 9>&- </dev/null 2>/dev/null)
+  read -r line <"/proc/$pid/stat"
+  rest=${line##*) }
+  set -f
+  set -- $rest
+  echo "lane $pid:${20}"
 fi
 echo 'ready'

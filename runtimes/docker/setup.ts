@@ -20,8 +20,8 @@ export interface Inside {
   readonly main: number;
   /** The owner of the mounted tree as the container sees it, where one is mounted. */
   readonly treeOwner: { readonly uid: number; readonly gid: number } | undefined;
-  /** A shell waits for commands in the lane's folder. */
-  readonly lane: boolean;
+  /** The shell that waits for commands in the lane's folder, as `PID:START`, START being the kernel's time of its start; undefined where there is none. */
+  readonly lane: string | undefined;
 }
 
 export interface SetupRequest {
@@ -81,7 +81,7 @@ export async function setUp(api: DockerApi, container: string, request: SetupReq
 
 async function prepare(api: DockerApi, container: string, image: string, words: string[]): Promise<ScriptResult> {
   try {
-    return await runScript(api, container, { script, words, stdin: new TextEncoder().encode(LAUNCHER), user: "0" });
+    return await runScript(api, { container }, { script, words, stdin: new TextEncoder().encode(LAUNCHER), user: "0" });
   } catch (error) {
     if (isGlueError(error, "sandboxGone")) throw unusable(image, `cat, which is to keep it up, ended at once`, error);
     if (isGlueError(error, "startFailed")) throw unusable(image, `it has no sh that runs (${error.message})`, error);
@@ -98,7 +98,7 @@ interface Answer extends Seen {
   readonly gid: number;
   readonly named: boolean;
   readonly main: number;
-  readonly lane: boolean;
+  readonly lane: string | undefined;
   readonly ready: boolean;
 }
 
@@ -126,7 +126,7 @@ function readAnswer(text: string): Answer {
       const [dev = "", ino = "", owner, group] = facts.split(" ");
       return facts === "unknown" ? undefined : { dev, ino, uid: Number(owner), gid: Number(group) };
     }),
-    lane: all("lane").length > 0,
+    lane: all("lane")[0],
     ready: all("ready").length > 0,
   };
 }

@@ -68,6 +68,7 @@ export async function takeOver(
       main: inside.main,
       home: inside.named ? undefined : `${PRIVATE}/home`,
       lane: undefined,
+      laneShell: undefined,
       owned: inside.treeOwner === undefined || inside.treeOwner.uid === inside.uid,
     };
     const handle: SandboxHandle = {
@@ -122,19 +123,23 @@ function mountsOf(state: ContainerState, name: string, labels: Labeled, { mode, 
 const askIn =
   (api: DockerApi, container: string, name: string) =>
   async (script: string, ...words: string[]) => {
-    const { code, stdout, stderr } = await runScript(api, container, { script, words: [PRIVATE, ...words], user: "0" });
+    const { code, stdout, stderr } = await runScript(
+      api,
+      { container },
+      { script, words: [PRIVATE, ...words], user: "0" },
+    );
     if (code === 0) return stdout.toString();
     throw new GlueError("ioFailed", `The container ${name} cannot be prepared: ${stderr.trim()}`);
   };
 
 /** Says that nobody uses a container any more, before it is left. */
 export async function setFree(api: DockerApi, container: string): Promise<void> {
-  await runScript(api, container, { script: FREE, words: [PRIVATE], user: "0" });
+  await runScript(api, { container }, { script: FREE, words: [PRIVATE], user: "0" });
 }
 
 /** Files without a repository belong to no commit that a new session could start from. */
 async function refuseLoose(api: DockerApi, container: string, name: string): Promise<void> {
-  const { stdout } = await runScript(api, container, { script: LOOSE, words: [WORKSPACE], user: "0" });
+  const { stdout } = await runScript(api, { container }, { script: LOOSE, words: [WORKSPACE], user: "0" });
   if (!stdout.toString().startsWith("loose")) return;
   throw new GlueError(
     "workspaceDirty",

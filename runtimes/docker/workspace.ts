@@ -4,7 +4,7 @@ import files from "../common/files.sh" with { type: "text" };
 import { absolutePath, encodePath } from "../common/sandbox-path.ts";
 import { type ByteStream, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
-import { type RunningScript, runScript, startScript } from "./exec.ts";
+import { type RunningScript, runScript, type ScriptPlace, startScript } from "./exec.ts";
 
 /** In a shell of its own: it minds its end itself, and so does what is put in front of every script. */
 const script = `(\n${files}\n)`;
@@ -19,12 +19,12 @@ export class DockerWorkspace extends FileTool implements Workspace {
   /** Streams of any length pass in one call; the size only bounds what is sent again after a failure. */
   readonly pieceBytes = 256 * 1024 * 1024;
   readonly #api: DockerApi;
-  readonly #container: string;
+  readonly #place: ScriptPlace;
 
-  constructor(api: DockerApi, container: string) {
+  constructor(api: DockerApi, place: ScriptPlace) {
     super();
     this.#api = api;
-    this.#container = container;
+    this.#place = place;
   }
 
   async read(path: SandboxPath, range?: { offset: number; length: number }): Promise<Uint8Array> {
@@ -47,7 +47,7 @@ export class DockerWorkspace extends FileTool implements Workspace {
     const at = absolutePath(path);
     const { size, mode } = options;
     const words = writeWords(at, size, mode);
-    const running = await startScript(this.#api, this.#container, { script, words, stdin: "open" });
+    const running = await startScript(this.#api, this.#place, { script, words, stdin: "open" });
     // Read from the beginning: a script that has given up says so before all is sent.
     const ended = endOf(running);
     let over = false;
@@ -86,14 +86,14 @@ export class DockerWorkspace extends FileTool implements Workspace {
   }
 
   protected async operate(what: string, at: Uint8Array, words: readonly string[]): Promise<Buffer> {
-    const { code, stdout, stderr } = await runScript(this.#api, this.#container, { script, words }, LONG_MS);
+    const { code, stdout, stderr } = await runScript(this.#api, this.#place, { script, words }, LONG_MS);
     if (code !== 0) throw fileError(what, at, stderr);
     return stdout;
   }
 
   /** The bytes that a reading operation prints after its first, which says that the file is open. */
   async #content(at: Uint8Array, [operation = "read", ...rest]: string[]): Promise<ByteStream> {
-    const running = await startScript(this.#api, this.#container, {
+    const running = await startScript(this.#api, this.#place, {
       script,
       words: [operation, encodePath(at), ...rest],
     });

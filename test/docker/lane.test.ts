@@ -144,3 +144,48 @@ testNeeding(
     });
   },
 );
+
+testNeeding(
+  ["image:debian-git"],
+  "files and inputs that are read once go by the lane, and so does the end of everything, which leaves the lane",
+  async () => {
+    await withSession({ context: { mode: "copy" } }, async (session) => {
+      const bytes = new Uint8Array(5_000_000).map((_, at) => (at * 7919) >> 3);
+      const before = lanePid(session);
+      const execs = await execsDuring(session, async () => {
+        await session.workspace.write("a/file", bytes, { mode: 0o600 });
+        expect(Bun.hash(await session.workspace.read("a/file"))).toBe(Bun.hash(bytes));
+        const counted = await run(session, "wc -c; cat", { stdin: bytes, stdinOnce: true });
+        expect(counted).toMatchObject({ exitCode: 0, out: `${bytes.length}\n` });
+        // Who does not read its input does not hold anything up.
+        expect(await run(session, "exit 3", { stdin: bytes, stdinOnce: true })).toMatchObject({ exitCode: 3 });
+        await run(session, "setsid sleep 600 >/dev/null 2>&1 & :");
+        await session.killAll();
+        expect((await run(session, "grep -ls sleep /proc/[0-9]*/comm || echo none")).out).toBe("none\n");
+      });
+      expect(execs).toBe(0);
+      expect(lanePid(session)).toBe(before);
+    });
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "an input of the lane ends when it fails, and its command with it, not with what had come",
+  async () => {
+    await withSession({ context: { mode: "copy" } }, async (session) => {
+      const broken = new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode("half\n"));
+          controller.error(new Error("the source broke"));
+        },
+      });
+      const failed = session.workspace.upload("file", broken, { size: 100 }).then(
+        () => "written",
+        (error: Error) => error.message,
+      );
+      expect(await failed).toBe("the source broke");
+      expect(await session.workspace.stat("file")).toBeUndefined();
+    });
+  },
+);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ByteStream } from "../../contract.ts";
 import type { Run } from "../demux.ts";
 import type { Wire } from "../wire.ts";
+import type { LaneInput } from "./lane-input.ts";
 
 /** File descriptors of this process. */
 interface Ends {
@@ -24,6 +25,7 @@ type Stream = Run["stream"];
 export class LaneWire implements Wire {
   readonly #folder: string;
   readonly #ends: Ends;
+  readonly #input: LaneInput | undefined;
   readonly #readers: Record<Stream, ReturnType<typeof pipeReader>>;
   readonly #arrived: Run[] = [];
   #open = 2;
@@ -33,9 +35,10 @@ export class LaneWire implements Wire {
   #connected = false;
   #destroyed = false;
 
-  constructor(folder: string, ends: Ends) {
+  constructor(folder: string, ends: Ends, input: LaneInput | undefined) {
     this.#folder = folder;
     this.#ends = ends;
+    this.#input = input;
     this.#readers = {
       stdout: pipeReader(ends.out),
       stderr: pipeReader(ends.err),
@@ -80,21 +83,23 @@ export class LaneWire implements Wire {
     if (this.#connected) return;
     this.#connected = true;
     for (const fd of this.#ends.kept) closeSync(fd);
+    this.#input?.connected();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  write(): Promise<void> {
-    return Promise.reject(new Error("a command of the lane has no input"));
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#input?.write(bytes) ?? Promise.reject(new Error("this command of the lane has no input"));
   }
 
   endInput(): void {
-    return;
+    this.#input?.end();
   }
 
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.connected();
+    this.endInput();
     this.#wake();
     for (const [stream, fd] of [
       ["stdout", this.#ends.out],

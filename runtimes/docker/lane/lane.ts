@@ -1,35 +1,39 @@
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { quote } from "../../common/command-line.ts";
 import { loadMkfifo } from "../../common/mkfifo.ts";
 import type { Wire } from "../wire.ts";
+import { LaneInput } from "./lane-input.ts";
 import { LaneWire } from "./lane-wire.ts";
 
-const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-/** What a pipe holds without a reader. Longer requests go another way. */
-const LONGEST_REQUEST = 60_000;
+const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 /** Until the container must have taken a request up; then it is withdrawn. */
 const TAKEN_UP_MS = 2_000;
 
-/** A request: the words of a program, and what is added to its environment. Input it has none: a named pipe cannot be opened once more at its end. */
+/** A request: a script for the lane's shell, which starts it in `/`. */
 export interface LaneRequest {
   readonly id: string;
-  readonly argv: readonly string[];
+  readonly script: string;
+  /** `$1` and what follows. */
+  readonly words: readonly string[];
+  /** What is added to its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** It has a stdin, which it must not open by name: unlike what a shell makes, a named pipe cannot be opened once more at its end. Else it is at EOF. */
+  readonly input: boolean;
 }
 
 /**
- * Starts a command, with its stdin at EOF, by the lane in `folder`, which a shell in the container waits at (lane.sh). Undefined where nobody waits there, or it
+ * Starts a command by the lane in `folder`, which a shell in the container waits at (lane.sh). Undefined where nobody waits there, or it
  * is not taken up in time: then it is certain that nothing runs, and the engine is the way.
  */
 export async function startInLane(folder: string, request: LaneRequest): Promise<Wire | undefined> {
-  const text = requestText(request);
   const mkfifo = await loadMkfifo();
-  if (mkfifo === undefined || Buffer.byteLength(text) > LONGEST_REQUEST) return undefined;
+  if (mkfifo === undefined) return undefined;
   const requests = openIfAnswered(join(folder, "requests"));
   if (requests === undefined) return undefined;
   const own = join(folder, request.id);
   const opened: number[] = [];
+  let input: LaneInput | undefined;
   const open = (name: string, flags: number) => {
     const fd = openSync(join(own, name), flags);
     opened.push(fd);
@@ -37,24 +41,25 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
   };
   try {
     mkdirSync(own, { mode: 0o700 });
-    if (!["words", "out", "err"].every((name) => mkfifo(join(own, name), 0o600)))
-      throw new Error("no pipe could be made");
-    // Opened for both, a pipe keeps what is written until the other side comes; and it is not at its end before that.
-    const words = open("words", O_RDWR | O_NONBLOCK);
-    writeSync(words, text);
+    // A file, not a pipe: a shell reads a pipe byte by byte.
+    writeFileSync(join(own, "words"), requestText(request), { mode: 0o600 });
+    const pipes = request.input ? ["out", "err", "in"] : ["out", "err"];
+    if (!pipes.every((name) => mkfifo(join(own, name), 0o600))) throw new Error("no pipe could be made");
+    if (request.input) input = new LaneInput(join(own, "in"));
     const ends = {
       out: open("out", O_RDONLY | O_NONBLOCK),
       err: open("err", O_RDONLY | O_NONBLOCK),
-      kept: [words, open("out", O_WRONLY | O_NONBLOCK), open("err", O_WRONLY | O_NONBLOCK)],
+      kept: [open("out", O_WRONLY | O_NONBLOCK), open("err", O_WRONLY | O_NONBLOCK)],
     };
     writeSync(requests, `${request.id}\n`);
-    const wire = new LaneWire(own, ends);
+    const wire = new LaneWire(own, ends, input);
     if ((await wire.speaksWithin(TAKEN_UP_MS)) || !wire.withdraw()) return wire;
     wire.destroy();
     return undefined;
   } catch {
     // Too many open files, no space: nothing was asked for yet, and the engine's way needs neither.
     for (const fd of opened) closeSync(fd);
+    input?.end();
     rmSync(own, { recursive: true, force: true });
     return undefined;
   } finally {
@@ -72,8 +77,8 @@ function openIfAnswered(path: string): number | undefined {
   }
 }
 
-/** As start.sh reads it: the line that ends it, then shell text. */
-function requestText({ id, argv, env }: LaneRequest): string {
+/** For start.sh, whose shell reads it: the script needs no other. */
+function requestText({ script, words, env }: LaneRequest): string {
   const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-  return `${id}.end\n${exports.join("")}exec ${argv.map(quote).join(" ")}\n${id}.end\n`;
+  return `${exports.join("")}set -- ${words.map(quote).join(" ")}\n${script}\n`;
 }
