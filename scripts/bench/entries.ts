@@ -1,5 +1,6 @@
 import { CAPTURE_ENTRIES } from "./capture-entries.ts";
 import type { Context, Entry } from "./entry.ts";
+import { MCP_ENTRIES } from "./mcp-entries.ts";
 import { MODAL_ENTRIES } from "./modal-entries.ts";
 import { SNAPSHOT_ENTRIES } from "./snapshot-entries.ts";
 import { SPRITES_ENTRIES } from "./sprites-entries.ts";
@@ -61,6 +62,7 @@ export const ENTRIES: readonly Entry[] = [
   ...SNAPSHOT_ENTRIES,
   ...SPRITES_ENTRIES,
   ...CAPTURE_ENTRIES,
+  ...MCP_ENTRIES,
   ...MODAL_ENTRIES,
 ];
 
