@@ -40,6 +40,7 @@ const on = (image: keyof typeof IMAGES, depth: NonNullable<ContractTarget["depth
   start: () => start(image),
 });
 
+// Commands go by the lane in this one, and by execs of the engine's in busybox, whose setsid knows no -f: the suite runs over both.
 export const dockerDebian = on("debian-git", "whole");
 export const dockerBusybox = on("busybox", "lean");
 export const dockerPlain = on("debian-nogit", "basics");
