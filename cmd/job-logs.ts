@@ -1,7 +1,7 @@
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import type { ByteStream } from "../runtimes/contract.ts";
-import { jobFolderOf } from "../session/job-record.ts";
+import { jobFolderOf, readEnd } from "../session/job-record.ts";
 import { followJob, jobNotFound } from "../session/jobs.ts";
 import { watchInterrupts } from "../session/signals.ts";
 import { defineCommand } from "./command.ts";
@@ -30,6 +30,7 @@ export const command = defineCommand({
     try {
       const saved = savedOutput(target);
       if (saved !== undefined) {
+        if (isCutShort(target)) io.warn(CUT_SHORT);
         await outputTo(io).passOn(saved);
         return 0;
       }
@@ -60,7 +61,22 @@ async function fromSandbox(target: JobTarget, follow: boolean, io: Io, signal: A
   }
 }
 
-/** What was saved when the session was closed, if it was. */
+const CUT_SHORT = "The sandbox is gone: this is what the job had written by the last checkpoint.";
+
+/** Whether what was saved may not be all that the job wrote. */
+function isCutShort({ folder, number }: JobTarget): boolean {
+  const job = jobFolderOf(folder, number);
+  const end = readEnd(job);
+  const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return (
+    end === undefined ||
+    end.state === "lost" ||
+    size(job.stdout) < end.stdoutBytes ||
+    size(job.stderr) < end.stderrBytes
+  );
+}
+
+/** What was saved when the session was closed or its sandbox was lost, if anything was. */
 function savedOutput({ folder, number }: JobTarget): { stdout: ByteStream; stderr: ByteStream } | undefined {
   const job = jobFolderOf(folder, number);
   if (!existsSync(job.path)) throw jobNotFound(folder.id, String(number));

@@ -37,9 +37,10 @@ export function keepCheckpoints(
   const ending = new AbortController();
   const make = async () => {
     // A job that ended unseen would count as one that runs.
-    if (existsSync(session.folder.jobs)) await (await import("./jobs.ts")).settleJobs(session);
+    const looks = existsSync(session.folder.jobs) ? await (await import("./jobs.ts")).settleJobs(session) : undefined;
     const now = size();
     if (now === seen && !isInUse(session, session.folder)) return;
+    if (looks !== undefined) await (await import("./job-output.ts")).saveOutputSoFar(session, looks);
     const report = await save(session, ending.signal);
     if (report === undefined) return;
     if (report.status !== "unavailable") {

@@ -62,6 +62,8 @@ export async function closeLocked(
     ...(why === undefined ? {} : { note: why }),
   });
   logState(session, session.folder, session.meta);
+  if (session.meta.state === "lost" && existsSync(session.folder.jobs))
+    (await import("./job-output.ts")).settleForGood(session.folder);
   return closedReport(session.meta);
 }
 

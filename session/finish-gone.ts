@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Options, Runtime } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError } from "../spec/glue-error.ts";
@@ -47,6 +48,7 @@ export async function finishGone(
     ...(kept ? { kept } : {}),
   });
   logState(around, folder, next);
+  if (existsSync(folder.jobs)) (await import("./job-output.ts")).settleForGood(folder);
   return next;
 }
 

@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, renameSync, writeSync } from "node:fs"
 import { outputFile } from "../runtimes/common/jobs.ts";
 import { isGlueError } from "../spec/glue-error.ts";
 import { homeError } from "./home.ts";
+import { forgetSoFar } from "./job-output.ts";
 import { type JobFolder, jobFolderOf, jobNumbers, readEnd } from "./job-record.ts";
 import { killJob, listJobs, placeOf } from "./jobs.ts";
 import type { Session } from "./session.ts";
@@ -41,6 +42,7 @@ async function save(session: Session, folder: JobFolder, stream: "stdout" | "std
         ...(total === undefined ? {} : { total }),
       }),
     );
+    forgetSoFar(folder, stream);
   } catch (error) {
     // It was never started, or a command removed it.
     if (isGlueError(error, "fileNotFound") || isGlueError(error, "jobNotFound")) return;

@@ -46,11 +46,14 @@ export interface JobFolder {
   /** What it wrote, saved when the session was closed. */
   readonly stdout: string;
   readonly stderr: string;
+  /** What it had written by the last checkpoint. */
+  readonly soFar: { readonly stdout: string; readonly stderr: string };
 }
 
 export function jobFolderOf(folder: SessionFolder, number: number): JobFolder {
   const path = join(folder.jobs, String(number));
-  return { number, path, stdout: join(path, "stdout"), stderr: join(path, "stderr") };
+  const [stdout, stderr] = [join(path, "stdout"), join(path, "stderr")];
+  return { number, path, stdout, stderr, soFar: { stdout: `${stdout}.so-far`, stderr: `${stderr}.so-far` } };
 }
 
 /** The numbers of a session's jobs, in the order in which they were started. */

@@ -97,9 +97,12 @@ export function openJobs(folder: SessionFolder): number[] {
   return jobNumbers(folder).filter((number) => readEnd(jobFolderOf(folder, number)) === undefined);
 }
 
-/** Sees to it that the end of every job that is over is on record: whether one runs that nobody asks about, only the sandbox knows. */
-export async function settleJobs(session: Session): Promise<void> {
-  if (openJobs(session.folder).length > 0) await lookAtOpen(session);
+/**
+ * Sees to it that the end of every job that is over is on record: whether one runs that nobody asks about, only the sandbox knows. Resolves with
+ * what it says of those whose end was not seen yet, by their numbers.
+ */
+export async function settleJobs(session: Session): Promise<ReadonlyMap<number, JobLook>> {
+  return openJobs(session.folder).length > 0 ? await lookAtOpen(session) : new Map();
 }
 
 /** One job; `jobNotFound` where the session has none of that number. */

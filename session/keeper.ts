@@ -12,6 +12,7 @@ import type { LiveSession } from "./live-session.ts";
 import { type Lock, takeLock } from "./lock.ts";
 import { GLUE_VERSION, isFinal } from "./meta.ts";
 import { readMeta } from "./read-meta.ts";
+import { recordDeath } from "./record-death.ts";
 import { saveChange } from "./save.ts";
 import type { Surroundings } from "./session.ts";
 import { sessionFolder } from "./store.ts";
@@ -36,6 +37,9 @@ const SAVE_BEFORE_MS = 60_000;
 
 /** Why a keeper ended. */
 export type KeeperEnd = "asked" | "session over" | "sandbox gone" | "idle" | "not needed";
+
+/** How one use of the sandbox ended: by the end of the keeper, or because the way to it is lost. */
+type Kept = KeeperEnd | "out of reach";
 
 /**
  * Keeps one open session until it is over or `signal` aborts: says that it lives, makes checkpoints, keeps a lease of the sandbox alive, answers
@@ -62,20 +66,44 @@ export async function keepSession(
     throw error;
   }
   try {
-    const session = await attachSession(around, { id, cwd: "/" });
-    try {
-      return await keep(session, signal, times);
-    } finally {
-      await session.detach();
+    for (;;) {
+      const end = await keepOnce(around, id, signal, times);
+      if (end === "sandbox gone") await recordDeath(around, folder);
+      if (end !== "out of reach") return end;
+      await Bun.sleep(AGAIN_MS);
     }
   } finally {
     lock.release();
   }
 }
 
-async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTimes): Promise<KeeperEnd> {
+/** Before the sandbox is reached for once more, in milliseconds. */
+const AGAIN_MS = 500;
+
+async function keepOnce(around: Surroundings, id: string, signal: AbortSignal, times: KeeperTimes): Promise<Kept> {
+  let session: LiveSession;
+  try {
+    session = await attachSession(around, { id, cwd: "/" });
+  } catch (error) {
+    if (isGlueError(error, "sandboxGone")) return "sandbox gone";
+    if (isGlueError(error, "sessionClosed") || isGlueError(error, "sessionNotFound")) return "session over";
+    throw error;
+  }
+  try {
+    return await keep(session, signal, times);
+  } finally {
+    await session.detach();
+  }
+}
+
+async function keep(session: LiveSession, signal: AbortSignal, times: KeeperTimes): Promise<Kept> {
   const { folder, facts } = session;
-  const over = Promise.withResolvers<KeeperEnd>();
+  const over = Promise.withResolvers<Kept>();
+  // One that may come back is reached for again, which tells how it is.
+  session.runtime.died.then(({ final, reason }) => {
+    session.voice.notice(reason);
+    over.resolve(final ? "sandbox gone" : "out of reach");
+  });
   const startedAt = new Date(session.now()).toISOString();
   const path = socketPath(folder);
   const socket = serveKeeper(
