@@ -48,9 +48,10 @@ export const command = defineCommand({
         io.outJson({ schemaVersion: 1, id, state, already, kept, capture: capture ?? null });
       }
       if (report.problem !== undefined) throw report.problem;
-      const how = report.already ? "was closed already" : report.state === "lost" ? "is lost" : "is closed";
+      const lost = report.state === "lost";
+      const how = lost ? "is lost: its sandbox is gone" : report.already ? "was closed already" : "is closed";
       if (!io.json) io.notice(`Session ${id} ${how}${report.kept ? "; its sandbox is kept" : ""}.`);
-      return report.state === "lost" && !report.already ? 1 : 0;
+      return lost ? 1 : 0;
     } finally {
       interrupts.dispose();
     }

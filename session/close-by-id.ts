@@ -1,5 +1,6 @@
 import { isGlueError } from "../spec/glue-error.ts";
 import { attachToSave } from "./attach.ts";
+import { checkpointLine } from "./capture-hook.ts";
 import { closedReport, closeLocked } from "./close.ts";
 import { finishGone, finishUnopened, isUnopened } from "./finish-gone.ts";
 import { healLocked } from "./heal.ts";
@@ -33,7 +34,10 @@ export async function closeById(around: Surroundings, id: string, signal?: Abort
   try {
     const meta = healLocked(around, folder);
     refuseIfOwned(around, meta);
-    return isFinal(meta.state) ? { ...closedReport(meta), already: true } : await end(around, folder, meta);
+    if (!isFinal(meta.state)) return await end(around, folder, meta);
+    const saved = meta.state === "lost" ? checkpointLine(meta) : undefined;
+    if (saved !== undefined) around.voice.warn(saved);
+    return { ...closedReport(meta), already: true };
   } finally {
     lock.release();
     await dismissKeeper(around, folder);

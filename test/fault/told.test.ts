@@ -50,6 +50,8 @@ testNeeding(
     expect((await away("job", "wait", "-s", id, "1")).code).toBe(125);
     expect((await away("session", "recover", id)).stdout).toContain("from the checkpoint of ");
     expect((await away("session", "diff", id)).stdout).toContain("+two");
+    const closed = await away("session", "close", id);
+    expect([closed.code, closed.stderr]).toEqual([1, expect.stringContaining(`glue session recover ${id}`)]);
     expect(leftovers("docker", id)).toEqual([]);
   },
   60_000,

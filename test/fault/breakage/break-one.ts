@@ -37,7 +37,7 @@ export async function breakOne(rung: Rung, seed: number): Promise<Outcome> {
         : sessionBroken(run));
     const lostMs = !hadBegun ? 0 : Math.max(0, broke - (saved ?? 0));
     // What was being written when it broke is no change yet.
-    const whole = kind.fate === "stays" && hadBegun && saved !== undefined && lostMs < 1_500;
+    const whole = kind.fate === "stays" && saved !== undefined && lostMs < 1_500;
     if (hadBegun && kind.fate === "stays") run.check(`${lostMs} ms are lost`, whole);
     return {
       seed,
@@ -54,7 +54,8 @@ export async function breakOne(rung: Rung, seed: number): Promise<Outcome> {
   }
 }
 
-async function openPlace(rung: Rung, kind: string, folder: string): Promise<Place> {
+/** `kind`: what is going to break, where that decides what the place is made of. `folder` is the run's own. */
+export async function openPlace(rung: Rung, kind: string, folder: string): Promise<Place> {
   switch (rung) {
     case "host":
       return (await import("./host-place.ts")).hostPlace();
