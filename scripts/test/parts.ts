@@ -54,22 +54,14 @@ export const PARTS: readonly Part[] = [
   },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
   // The same tests, where they can, in sandboxes of the doubles.
-  {
-    name: "roundtrip-sprites",
+  ...(["sprites", "daytona", "modal"] as const).map((on) => ({
+    name: `roundtrip-${on}`,
     folders: ["test/roundtrip"],
     ...slow,
-    env: { GLUE_TEST_ROUNDTRIP_ON: "sprites" },
+    env: { GLUE_TEST_ROUNDTRIP_ON: on },
     onlyFull: true,
     beside: true,
-  },
-  {
-    name: "roundtrip-daytona",
-    folders: ["test/roundtrip"],
-    ...slow,
-    env: { GLUE_TEST_ROUNDTRIP_ON: "daytona" },
-    onlyFull: true,
-    beside: true,
-  },
+  })),
   { name: "acceptance", folders: ["test/acceptance"], ...slow },
   { name: "fault", folders: ["test/fault"], ...slow },
   // Against the real services, with the caller's own keys.

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { pathText } from "../../workspace/layout.ts";
 import { prepareSnapshot } from "../../workspace/snapshot-prepare.ts";
 import { type Staged, type StageOptions, stageTree } from "../../workspace/stage.ts";
-import { homeInside, type TestSandbox, testSandbox } from "../support/roundtrip-on.ts";
+import { homeInside, testSandbox } from "../support/roundtrip-on.ts";
+import type { TestSandbox } from "../support/test-sandbox.ts";
 import { PLAIN_ENV, said } from "../workspace/hand-stage.ts";
 import { type Case, onDisk } from "../workspace/snapshot-case.ts";
 

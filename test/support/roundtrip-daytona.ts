@@ -1,12 +1,12 @@
 /** The round trip's tests in sandboxes of the double of Daytona; see roundtrip-on.ts. Run by itself it makes one, for whoever cannot wait otherwise. */
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { CommandExecutor, Options, RuntimeSession, SandboxHandle } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/daytona/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
 import { lateWorkspace } from "./late-workspace.ts";
-import type { TestSandbox } from "./roundtrip-on.ts";
 import { tempDir } from "./temp-dir.ts";
+import { type Elsewhere, openAndRecord, openInAnother, type SessionFolders, type TestSandbox } from "./test-sandbox.ts";
 
 /** What the double says of itself. */
 interface Service {
@@ -18,7 +18,7 @@ interface Service {
 /** Each is a daemon of some megabytes: so many are kept for tests that come back to one. */
 const MOST_SANDBOXES = 24;
 
-export const DAYTONA_HOME = "/home/daytona";
+const DAYTONA_HOME = "/home/daytona";
 const DAYTONA_PRIVATE = `${DAYTONA_HOME}/.local/state/glue`;
 
 let started: Service | undefined;
@@ -45,14 +45,19 @@ function service(): Service {
   return started;
 }
 
-/** What a glue that is run needs in its environment. */
-export function daytonaEnv(): Readonly<Record<string, string>> {
+export const onDaytona: Elsewhere = {
+  env: daytonaEnv,
+  sandbox: daytonaSandbox,
+  sessionFolders: daytonaFolders,
+  home: DAYTONA_HOME,
+};
+
+function daytonaEnv(): Readonly<Record<string, string>> {
   const { url, apiKey } = service();
   return { DAYTONA_API_KEY: apiKey, DAYTONA_API_BASE_URL: url };
 }
 
-/** The workspace and glue's own folder of a session that works in one, as folders of this machine. `sessions` is where its record lies. */
-export function daytonaFolders(sessions: string, id: string): { readonly workspace: string; readonly private: string } {
+function daytonaFolders(sessions: string, id: string): SessionFolders {
   const { handle } = JSON.parse(readFileSync(join(sessions, id, "meta.json"), "utf8")) as { handle: SandboxHandle };
   const top = topOf(handle);
   return { workspace: `${top}/workspace`, private: `${top}${DAYTONA_PRIVATE}` };
@@ -67,11 +72,11 @@ function optionsHere(): Options {
   return { ...defaultOptions(), runtime: "daytona", "daytona.api_key": apiKey, "daytona.api_base_url": url };
 }
 
-export function daytonaSandbox(root: string, env: Readonly<Record<string, string>>): TestSandbox {
+function daytonaSandbox(root: string, env: Readonly<Record<string, string>>): TestSandbox {
   const options = optionsHere();
   const runtime = createRuntime();
   const record = `${root}.daytona.json`;
-  if (!existsSync(record)) openInAnother(record);
+  if (!existsSync(record)) open(record);
   const handle = JSON.parse(readFileSync(record, "utf8")) as SandboxHandle;
   let session: Promise<RuntimeSession> | undefined;
   const attached = () => {
@@ -123,30 +128,15 @@ function processIn(top: string): number {
   throw new Error(`nothing runs in ${top}`);
 }
 
-/** Opening waits for much, and this process must wait for it. */
-function openInAnother(record: string): void {
+function open(record: string): void {
   service();
-  const opened = Bun.spawnSync([process.execPath, import.meta.path, record], {
-    env: { ...process.env },
-    stdin: "ignore",
-    stderr: "inherit",
-  });
-  if (opened.exitCode !== 0) throw new Error("a sandbox could not be opened");
+  openInAnother(import.meta.path, record);
   made.push(JSON.parse(readFileSync(record, "utf8")) as SandboxHandle);
   const oldest = made.length > MOST_SANDBOXES ? made.shift() : undefined;
   if (oldest !== undefined) void createRuntime().release(oldest, optionsHere());
 }
 
 if (import.meta.main) {
-  const sessionDir = tempDir();
-  const session = await createRuntime().open(optionsHere(), {
-    sessionId: `trip-${crypto.randomUUID().slice(0, 12)}`,
-    owner: { kind: "process", host: "here", boot: "now", pid: process.ppid, pidStart: "1" },
-    tree: { top: sessionDir, subfolder: "", outsideGitDirs: [] },
-    mode: "copy",
-    sessionDir,
-    progress: () => undefined,
-  });
-  writeFileSync(process.argv[2] ?? "", JSON.stringify(session.handle));
+  await openAndRecord(createRuntime(), optionsHere(), process.argv[2] ?? "");
   process.exit(0);
 }

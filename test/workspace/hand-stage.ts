@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { CaptureRequest } from "../../workspace/capture.ts";
 import { bundleHead } from "../../workspace/capture-bundle.ts";
 import type { StagedBase } from "../../workspace/snapshot-types.ts";
-import { type TestSandbox, testSandbox } from "../support/roundtrip-on.ts";
+import { testSandbox } from "../support/roundtrip-on.ts";
+import type { TestSandbox } from "../support/test-sandbox.ts";
 
 export interface Staged {
   readonly root: string;

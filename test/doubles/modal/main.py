@@ -1,6 +1,6 @@
 """A Modal service on the loopback that really runs commands. Needs the Python that has the official client, and root.
 
-Arguments: a folder for the sandboxes, the token id, the token secret. On stdin, one JSON object a line tells it what to do; each is
+Arguments: a folder for the sandboxes, the token id, the token secret, and a folder that sandboxes share with this machine, if any. On stdin, one JSON object a line tells it what to do; each is
 answered by one on stdout, and the first answer says where it listens. It ends with its stdin.
 """
 
@@ -79,10 +79,10 @@ async def listen(mapping, context=None):
     return server, server._server.sockets[0].getsockname()[1]
 
 
-async def main(folder, token_id, token_secret):
+async def main(folder, token_id, token_secret, shared=""):
     take_many_streams()
     remember_connections()
-    service = Service(folder, (token_id, token_secret))
+    service = Service(folder, (token_id, token_secret), shared)
     control, port = await listen(service.control_plane())
     router, router_port = await listen(service.router(), certificate(folder))
     service.router_url = f"https://127.0.0.1:{router_port}"

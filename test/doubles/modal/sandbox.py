@@ -131,10 +131,11 @@ class Command:
 
 
 class Sandbox:
-    def __init__(self, base, sandbox_id, task_id, definition, tags, app_id):
+    def __init__(self, base, sandbox_id, task_id, definition, tags, app_id, shared=""):
         self.id, self.task_id, self.app_id = sandbox_id, task_id, app_id
         self.folder = f"{base}/{sandbox_id}"
         self.tags = dict(tags)
+        self.shared = shared
         self.definition = definition
         self.created = time.time()
         self.commands = {}
@@ -169,7 +170,7 @@ class Sandbox:
         words = [*self.as_user(), *(list(self.definition.entrypoint_args) or ["sleep", "infinity"])]
         self.init = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", str(HERE / "enter.sh"),
-            self.folder, sys.base_prefix, str(HERE), " ".join(self.without), *words,
+            self.folder, sys.base_prefix, str(HERE), " ".join(self.without), self.shared, *words,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(f"{self.folder}/init.log", "wb"),
             start_new_session=True,
         )
@@ -181,6 +182,8 @@ class Sandbox:
             raise RuntimeError("the sandbox did not start")
         with open(f"/proc/{self.init.pid}/task/{self.init.pid}/children") as children:
             self.pid = int(children.read().split()[0])
+        # For whoever looks in from outside.
+        pathlib.Path(f"{self.folder}/pid").write_text(str(self.pid))
         keep(self._watch())
         if self.definition.timeout_secs:
             asyncio.get_running_loop().call_later(self.definition.timeout_secs, self.end, TIMEOUT)

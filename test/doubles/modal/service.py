@@ -33,8 +33,9 @@ idempotency_key = contextvars.ContextVar("idempotency_key", default=None)
 
 
 class Service:
-    def __init__(self, folder, token):
+    def __init__(self, folder, token, shared=""):
         self.folder, self.token = folder, token
+        self.shared = shared  # a folder of this machine that sandboxes have under the same path
         self.router_url = ""
         self.sandboxes, self.apps, self.secrets = {}, {}, {}
         self.images, self.calls = {}, {}
@@ -191,7 +192,7 @@ class Service:
             return self.created[key]
         sandbox_id = f"sb-{base62(25 if second else 22)}"
         task_id = f"ta-{base62(22)}{'V' if second else 'a'}"
-        sandbox = Sandbox(self.folder, sandbox_id, task_id, definition, {tag.tag_name: tag.tag_value for tag in tags}, app_id)
+        sandbox = Sandbox(self.folder, sandbox_id, task_id, definition, {tag.tag_name: tag.tag_value for tag in tags}, app_id, self.shared)
         sandbox.second = second
         sandbox.user = 65534 if definition.image_id in self.with_user else 0
         sandbox.without = ["/usr/bin/git"] if definition.image_id in self.without_git else []
