@@ -24,6 +24,14 @@ safe() {
 own() { safe --git-dir="$GLUE_GIT" "$@"; }
 inside() { safe --git-dir="$GLUE_TREE/.git" --work-tree="$GLUE_TREE" "$@"; }
 has_parents() { inside cat-file commit "$1" | sed '/^$/q' | grep -q '^parent '; }
+# Prints what a repository on the host must know for this one to have come from it: where history here begins, and what that stands on there.
+# "anyones" for a beginning that glue made of a tree without a commit.
+origin() {
+  glue_top=$({ inside cat-file commit "$1" 2>/dev/null || own cat-file commit "$1"; } | sed '/^$/q')
+  if printf '%s\n' "$glue_top" | grep -q '^parent '; then printf '%s\n' "$glue_top" | sed -n 's/^parent /known /p'
+  elif printf '%s\n' "$glue_top" | grep -qF "author $GLUE_NAME <$GLUE_EMAIL>"; then echo anyones && return; fi
+  printf 'known %s\n' "$1"
+}
 
 cd "$GLUE_TREE"
 head=$(inside rev-parse -q --verify 'HEAD^{commit}') || fail unborn the repository in the workspace has no commit
@@ -34,7 +42,9 @@ if [ "$GLUE_HOW" = look ]; then
   printf 'head %s\ntree %s\n' "$head" "$(inside rev-parse 'HEAD^{tree}')"
   if old=$(own rev-parse -q --verify refs/glue/host 2>/dev/null || own rev-parse -q --verify refs/glue/base 2>/dev/null); then
     printf 'old %s\noldtree %s\n' "$old" "$(own rev-parse "$old^{tree}")"
+    origin "$old"
   fi
+  for glue_root in $(inside rev-list --max-parents=0 HEAD | head -n 100); do origin "$glue_root"; done
   printf 'end\n'
   exit 0
 fi

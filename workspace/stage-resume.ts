@@ -32,6 +32,7 @@ export async function resumeTree(run: StageRun, ready: ReadyTree, prepared: Prep
     tree: found.need("tree"),
     old: found.said("old"),
     oldTree: found.said("oldtree"),
+    origins: found.origins,
   });
   const bundle = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
   const source = fileSource(ready.bundle.path, ready.bundle.size);
@@ -84,6 +85,8 @@ interface Found {
   /** What the host had when the earlier session began, where that is known. */
   readonly old: string | undefined;
   readonly oldTree: string | undefined;
+  /** Commits one of which the repository that the sandbox's came from has; undefined where that cannot be told by commits. */
+  readonly origins: readonly string[] | undefined;
 }
 
 async function choose(snapshot: Snapshot, update: boolean, found: Found): Promise<{ how: How; note: string }> {
@@ -105,6 +108,15 @@ async function choose(snapshot: Snapshot, update: boolean, found: Found): Promis
       note: `Resumed at ${short} as it is: what it has in common with the tree here is not known, so nothing was brought in.`,
     };
   }
+  if (await isForeign(snapshot, found.origins)) {
+    throw new GlueError(
+      "stageFailed",
+      "The sandbox holds the tree of another repository: none of the commits that it came from is in this one.",
+      {
+        hint: "Use another sandbox for this repository, or delete that one. --no-update takes it over as it is.",
+      },
+    );
+  }
   return {
     how: "merge",
     note: `Resumed at ${short}, with what changed here since the earlier session as one commit on top.`,
@@ -117,6 +129,15 @@ async function descends({ userGitDir, head }: Snapshot, commit: string): Promise
   // 128: the commit is not here at all.
   const asked = await git(["merge-base", "--is-ancestor", commit, head], { gitDir: userGitDir, okExit: [0, 1, 128] });
   return asked.exitCode === 0;
+}
+
+/** Whether the sandbox's repository came from another than the user's: merging their trees would mix two projects. */
+async function isForeign({ userGitDir }: Snapshot, origins: readonly string[] | undefined): Promise<boolean> {
+  if (origins === undefined) return false;
+  if (userGitDir === null) return true;
+  const stdin = origins.map((id) => `${id}\n`).join("");
+  const { stdout } = await git(["cat-file", "--batch-check=%(objecttype)"], { gitDir: userGitDir, stdin });
+  return !new TextDecoder().decode(stdout).split("\n").includes("commit");
 }
 
 function notResumed({ units, included }: Snapshot): string[] {
@@ -169,5 +190,8 @@ async function runResume({ target, options }: StageRun, snapshot: Snapshot, env:
     if (value === undefined) throw stageFailed(`The sandbox did not say its ${key}`, result, stderr);
     return value;
   };
-  return { said, need };
+  const origins = lines.includes("anyones")
+    ? undefined
+    : lines.filter((line) => line.startsWith("known ")).map((line) => line.slice("known ".length));
+  return { said, need, origins };
 }

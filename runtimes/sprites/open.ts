@@ -53,7 +53,8 @@ export async function openSession(
       stopIfAborted(signal);
       if (found.workspace === "dirty" || found.workspace === "loose") throw inTheWay(name, found.workspace);
     } catch (error) {
-      if (!made) await session.leave();
+      // Where even this fails its lease does no harm: the record of this session will say that it is over.
+      if (!made) await session.leave().catch(() => undefined);
       throw error;
     }
     return session;

@@ -56,6 +56,28 @@ slowWithDouble(
   300_000,
 );
 
+slowWithDouble(
+  "a glue that is killed while it makes a named sprite leaves at most that, free for the next session",
+  async () => {
+    const { glue, start, double } = setting;
+    const words = ["run", "-r", "sprites", "--set", "sprites.sprite_name=new-box"];
+    for (let kill = 0; kill < 10; kill++) {
+      const ms = 200 + Math.round(Math.random() * 2_000);
+      const killed = start([...words, "-c", "sleep 60"]);
+      await Bun.sleep(ms);
+      killed.kill("SIGKILL");
+      await killed.exited;
+      // A create that was under way goes on without it.
+      await Bun.sleep(500);
+      const pruned = await glue(["prune"]);
+      const next = await glue([...words, "--", "echo", "ran"]);
+      expect([ms, pruned.code, next.stdout, next.code === 0 ? "" : next.stderr]).toEqual([ms, 0, "ran\n", ""]);
+      expect(double.find("new-box")).toBeUndefined();
+    }
+  },
+  300_000,
+);
+
 testWithDouble(
   "--attach opens a session on a sprite that an earlier one kept, and leaves it again",
   async () => {

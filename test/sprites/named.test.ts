@@ -1,6 +1,7 @@
 /** A sprite that the user named, over several sessions. */
 import { afterAll, beforeAll, expect } from "bun:test";
 import { join } from "node:path";
+import { tempDir } from "../support/temp-dir.ts";
 import { doubleProblem, testWithDouble } from "./double.ts";
 import { newestSession, type Setting, setUp } from "./glue.ts";
 
@@ -132,6 +133,32 @@ testWithDouble(
     expect((await glue(["exec", "-s", id, "--", "echo", "still mine"])).stdout).toBe("still mine\n");
     expect((await glue(["session", "close", id])).code).toBe(0);
     expect((await glue(["run", ...NAMED, "--", "true"])).code).toBe(0);
+  },
+  120_000,
+);
+
+testWithDouble(
+  "a sprite that another repository's session left is refused, and is left as it is",
+  async () => {
+    const { glue, git, repo } = setting;
+    const other = tempDir();
+    const words = ["-C", other, ...NAMED];
+    git("init", "-q", "-b", "main", other);
+    await Bun.write(join(other, "other.txt"), "other\n");
+    const plain = await glue(["run", ...words, "-c", "echo must not run"]);
+    git("-C", other, "add", "-A");
+    git("-C", other, "commit", "-qm", "other");
+    const committed = await glue(["run", ...words, "-c", "echo must not run"]);
+    for (const { code, stdout, stderr } of [plain, committed]) {
+      expect([code, stdout]).toEqual([125, ""]);
+      expect(stderr).toContain("holds the tree of another repository");
+      expect(stderr).toContain("--no-update takes it over as it is");
+    }
+    const asked = await glue(["run", "--no-update", ...words, "-c", "ls"]);
+    expect([asked.code, asked.stdout]).toEqual([0, expect.stringContaining("s6.txt")]);
+    // The one whose it is goes on.
+    await Bun.write(join(repo, "later.txt"), "later\n");
+    expect((await glue(["run", ...NAMED, "--", "cat", "s6.txt", "later.txt"])).stdout).toBe("s6\nlater\n");
   },
   120_000,
 );
