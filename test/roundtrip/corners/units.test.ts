@@ -119,7 +119,7 @@ corner("a submodule is checked out inside and changed", [], async () => {
   const of = place(`${NESTED}; git submodule --quiet deinit -f lib`);
   const { id, said } = await session(
     of,
-    `git -c protocol.file.allow=always clone -q '${of.root}/lib' lib; cd lib; echo mine >>lib.txt; git commit -qam mine; git rev-parse HEAD >'${of.root}/lib.id'; echo loose >loose`,
+    `git -c protocol.file.allow=always clone -q '${of.root}/lib' lib; cd lib; echo mine >>lib.txt; git -c user.name=t -c user.email=t@t commit -qam mine; git rev-parse HEAD >'${of.root}/lib.id'; echo loose >loose`,
   );
   expect(said).toContain("submodule lib, which did not travel, was changed inside");
   const { branch, said: told } = await landed(of, id);
