@@ -210,7 +210,7 @@ corner("signed commits in a repository that converts content", [], async () => {
   const of = place("echo '*.bat eol=crlf' >.gitattributes; printf 'a\\r\\n' >x.bat; git add -A; git commit -qm start");
   const { id } = await session(
     of,
-    `printf 'b\\r\\n' >>x.bat; GIT_AUTHOR_DATE='2001-02-03T04:05:06+0700' git commit -qam edited
+    `printf 'b\\r\\n' >>x.bat; GIT_AUTHOR_DATE='2001-02-03T04:05:06+0700' git commit -qam edited --author 'Ann Author <ann@example.org>'
      git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n aGVsbG8=\\n -----END PGP SIGNATURE-----' >.git/c
      git reset -q --hard "$(git hash-object -t commit -w .git/c)"`,
   );
