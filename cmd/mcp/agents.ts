@@ -4,7 +4,12 @@ export type Agent = (typeof AGENTS)[number];
 
 /** A file that an agent reads, below the project folder, and what has to be in it. */
 export type AgentFile = { readonly path: string } & (
-  | { readonly kind: "json"; readonly content: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: "json";
+      readonly content: Readonly<Record<string, unknown>>;
+      /** Keys of lists that say all that is allowed: ours takes the place of one that is there. */
+      readonly whole?: readonly string[];
+    }
   /** `top` stands before every table. */
   | { readonly kind: "toml"; readonly top: string; readonly tables: string }
   | { readonly kind: "text"; readonly content: string }
@@ -16,9 +21,15 @@ export interface AgentSetup {
   readonly outside: string;
 }
 
-/** What an agent has to be told so that it uses the server `glue`, started with `args`, and not tools of its own. */
-export function setupOf(agent: Agent, args: readonly string[]): AgentSetup {
-  return SETUPS[agent](args);
+/** How the server is started: its words, and the names of variables that it has to be given. */
+export interface ServerStart {
+  readonly args: readonly string[];
+  readonly variables: readonly string[];
+}
+
+/** What an agent has to be told so that it uses the server `glue` and not tools of its own. */
+export function setupOf(agent: Agent, start: ServerStart): AgentSetup {
+  return SETUPS[agent](start);
 }
 
 const COMMAND = "glue";
@@ -31,33 +42,33 @@ function inFolderShown(args: readonly string[]): readonly string[] {
   return args.includes("--session") ? args : [...args, "--cwd", "${workspaceFolder}"];
 }
 
-const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> = {
-  claude: (args) => ({
+const SETUPS: Readonly<Record<Agent, (start: ServerStart) => AgentSetup>> = {
+  claude: ({ args }) => ({
     files: [
       json(".mcp.json", { mcpServers: { glue: { type: "stdio", command: COMMAND, args } } }),
       json(".claude/settings.json", {
         enabledMcpjsonServers: ["glue"],
         permissions: {
           allow: ["mcp__glue"],
-          deny: ["Bash", "Read", "Edit", "Write", "NotebookEdit", "Glob", "Grep"],
+          deny: ["Bash", "Read", "Edit", "Write", "NotebookEdit", "Glob", "Grep", "EnterWorktree", "ExitWorktree"],
         },
       }),
     ],
     outside: "Hooks, other MCP servers, WebFetch and what you type after ! run on your machine.",
   }),
-  codex: (args) => ({
+  codex: ({ args, variables }) => ({
     files: [
       {
         path: ".codex/config.toml",
         kind: "toml",
         top: 'sandbox_mode = "read-only"\n',
-        tables: `[mcp_servers.glue]\ncommand = "${COMMAND}"\nargs = ${JSON.stringify(args)}\nstartup_timeout_sec = 20\ntool_timeout_sec = 60\n\n[features]\nshell_tool = false\nunified_exec = false\n`,
+        tables: `[mcp_servers.glue]\ncommand = "${COMMAND}"\nargs = ${JSON.stringify(args)}\nstartup_timeout_sec = 20\ntool_timeout_sec = 60\ndefault_tools_approval_mode = "approve"\n${variables.length === 0 ? "" : `env_vars = ${JSON.stringify(variables)}\n`}\n[features]\nshell_tool = false\nunified_exec = false\nview_image = false\n`,
       },
     ],
     outside:
-      "Codex reads this file in projects that you trust. apply_patch stays, and read-only keeps it from writing; other MCP servers run on your machine.",
+      "Codex reads this file in projects that you trust. Where a model has apply_patch it stays, and read-only keeps it from writing; other MCP servers run on your machine.",
   }),
-  cursor: (args) => ({
+  cursor: ({ args }) => ({
     files: [
       json(".cursor/mcp.json", { mcpServers: { glue: { command: COMMAND, args: inFolderShown(args) } } }),
       json(".cursor/cli.json", {
@@ -67,7 +78,7 @@ const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> =
     outside:
       "The rules are those of Cursor's CLI. The editor has no file of rules: take its own tools out of a custom mode.",
   }),
-  vscode: (args) => ({
+  vscode: ({ args }) => ({
     files: [
       json(".vscode/mcp.json", { servers: { glue: { type: "stdio", command: COMMAND, args: inFolderShown(args) } } }),
       {
@@ -80,28 +91,32 @@ const SETUPS: Readonly<Record<Agent, (args: readonly string[]) => AgentSetup>> =
     outside:
       "Choose the agent glue in the chat: other agents keep the editor's own tools. The editor itself works on your files.",
   }),
-  gemini: (args) => ({
+  gemini: ({ args, variables }) => ({
     files: [
-      json(".gemini/settings.json", {
-        mcpServers: { glue: { command: COMMAND, args, timeout: 60_000 } },
-        tools: {
-          exclude: [
-            "run_shell_command",
-            "read_file",
-            "read_many_files",
-            "write_file",
-            "replace",
-            "list_directory",
-            "glob",
-            "search_file_content",
-            "grep_search",
-          ],
+      {
+        path: ".gemini/settings.json",
+        kind: "json",
+        content: {
+          mcpServers: {
+            glue: {
+              command: COMMAND,
+              args,
+              timeout: 60_000,
+              ...(variables.length === 0
+                ? {}
+                : { env: Object.fromEntries(variables.map((name) => [name, `$${name}`] as const)) }),
+            },
+          },
+          // A list of what is excluded would take the server's own tools of the same names away too.
+          tools: { core: ["google_web_search", "web_fetch", "mcp_glue_*"] },
         },
-      }),
+        whole: ["core"],
+      },
     ],
-    outside: "Other MCP servers, hooks and what you type after ! run on your machine, and @file reads from it.",
+    outside:
+      "Gemini CLI reads this file in folders that you trust. Hooks and what you type after ! run on your machine, and @file reads from it; tools of other MCP servers are not offered.",
   }),
-  opencode: (args) => ({
+  opencode: ({ args }) => ({
     files: [
       json("opencode.json", {
         mcp: { glue: { type: "local", command: [COMMAND, ...args], enabled: true, timeout: 60_000 } },

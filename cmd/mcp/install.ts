@@ -36,10 +36,10 @@ function extended(file: AgentFile, path: string, now: string): string {
     if (now === file.content) return now;
     throw inTheWay(path, "it is there already, and holds something else");
   }
-  return file.kind === "json" ? extendedJson(file.content, path, now) : extendedToml(file, path, now);
+  return file.kind === "json" ? extendedJson(file, path, now) : extendedToml(file, path, now);
 }
 
-function extendedJson(content: Readonly<Record<string, unknown>>, path: string, now: string): string {
+function extendedJson({ content, whole = [] }: AgentFile & { kind: "json" }, path: string, now: string): string {
   let value: unknown;
   try {
     value = JSON.parse(now.trim() === "" ? "{}" : now);
@@ -47,19 +47,19 @@ function extendedJson(content: Readonly<Record<string, unknown>>, path: string, 
     throw inTheWay(path, "it is no plain JSON (comments would be lost)", cause);
   }
   if (!isObject(value)) throw inTheWay(path, "it holds no JSON object");
-  const merged = merge(value, content);
+  const merged = merge(value, content, whole);
   return JSON.stringify(merged) === JSON.stringify(value) ? now : `${JSON.stringify(merged, null, 2)}\n`;
 }
 
-/** Objects are joined, lists get what they lack, and everything else becomes ours: a rule that forbids has to hold. */
-function merge(old: unknown, ours: unknown): unknown {
+/** Objects are joined, lists get what they lack, and everything else becomes ours: a rule that forbids has to hold. `whole`: as in AgentFile. */
+function merge(old: unknown, ours: unknown, whole: readonly string[]): unknown {
   if (Array.isArray(old) && Array.isArray(ours) && ours.every((item) => typeof item === "string"))
     return [...old, ...ours.filter((item) => !old.includes(item))];
   if (!isObject(old) || !isObject(ours)) return ours;
   const result: Record<string, unknown> = { ...old };
   for (const [key, value] of Object.entries(ours)) {
     // The server is ours alone: old arguments must not stay beside the new ones.
-    result[key] = key === "glue" ? value : key in old ? merge(old[key], value) : value;
+    result[key] = key === "glue" || whole.includes(key) || !(key in old) ? value : merge(old[key], value, whole);
   }
   return result;
 }

@@ -9,7 +9,11 @@ import { testIo } from "../memory-terminal.ts";
 
 /** `glue mcp --print-config …` without a process, in that folder. */
 async function configure(cwd: string, ...argv: string[]) {
-  const io = testIo({ env: { GLUE_HOME: join(tempDir(), "home") }, cwd });
+  return await configureWith({}, cwd, ...argv);
+}
+
+async function configureWith(env: Readonly<Record<string, string>>, cwd: string, ...argv: string[]) {
+  const io = testIo({ env: { GLUE_HOME: join(tempDir(), "home"), ...env }, cwd });
   const status = await command.run((await parse(command, argv)).values as never, io);
   return { status, out: io.terminal.text(1), told: io.terminal.text(2) };
 }
@@ -21,7 +25,7 @@ describe("what an agent is told", () => {
   test.each([...AGENTS])("is printed for %s: the server, and what its own tools may not", async (agent) => {
     const { status, out, told } = await configure(tempDir(), "--print-config", agent, ...ARGS);
     expect(status).toBe(0);
-    for (const { path } of setupOf(agent, WORDS).files) expect(out).toContain(`# ${path}\n`);
+    for (const { path } of setupOf(agent, { args: WORDS, variables: [] }).files) expect(out).toContain(`# ${path}\n`);
     expect(out).toContain("docker");
     expect(told).toContain("Outside the session:");
   });
@@ -64,6 +68,37 @@ describe("what an agent is told", () => {
     const dir = tempDir();
     await expect(configure(dir, "--print-config", "claude", "--install", ...words)).rejects.toMatchObject({ code });
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("hands on the variables that say something to that runtime, where an agent keeps them back", async () => {
+    const env = {
+      GLUE_HOME: "/h",
+      DAYTONA_API_KEY: "k",
+      DOCKER_HOST: "d",
+      MODAL_TOKEN_ID: "m",
+      MINE: "x",
+      SHELL: "/bin/sh",
+    };
+    const words = ["-r", "daytona", "-e", "MINE", "-e", "OTHER=1"];
+    const codex = await configureWith(env, tempDir(), "--print-config", "codex", ...words);
+    expect(codex.out).toContain('env_vars = ["GLUE_HOME","DAYTONA_API_KEY","MINE"]\n');
+    const gemini = await configureWith(env, tempDir(), "--print-config", "gemini", ...words);
+    expect(gemini.out).toContain('"DAYTONA_API_KEY": "$DAYTONA_API_KEY"');
+    expect(codex.out + gemini.out).not.toContain('"k"');
+    const docker = await configureWith(env, tempDir(), "--print-config", "codex", "-r", "docker");
+    expect(docker.out).toContain('env_vars = ["GLUE_HOME","DOCKER_HOST"]\n');
+  });
+
+  test("leaves of a list of what is allowed nothing but its own", async () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, ".gemini"));
+    const path = join(dir, ".gemini/settings.json");
+    writeFileSync(path, JSON.stringify({ theme: "dark", tools: { core: ["run_shell_command"], sandbox: true } }));
+    await configure(dir, "--print-config", "gemini", "--install", ...ARGS);
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({
+      theme: "dark",
+      tools: { core: ["google_web_search", "web_fetch", "mcp_glue_*"], sandbox: true },
+    });
   });
 
   test("joins what is there, and keeps a copy of it", async () => {
@@ -116,5 +151,8 @@ describe("what an agent is told", () => {
 });
 
 function contents(dir: string, agent: Agent): (readonly [string, string])[] {
-  return setupOf(agent, WORDS).files.map(({ path }) => [path, readFileSync(join(dir, path), "utf8")]);
+  return setupOf(agent, { args: WORDS, variables: [] }).files.map(({ path }) => [
+    path,
+    readFileSync(join(dir, path), "utf8"),
+  ]);
 }
