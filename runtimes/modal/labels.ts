@@ -3,7 +3,8 @@ import type { Owner } from "../contract.ts";
 /** Tags of a sandbox. The sidecar lists those that carry `glue`; its value is the version of this format. */
 const FORMAT = "1";
 
-export function tagsOf(sessionId: string, owner: Owner): Record<string, string> {
+/** `kept`: the sandbox outlives its session, and is nobody's to end. */
+export function tagsOf(sessionId: string, owner: Owner, kept: boolean): Record<string, string> {
   return {
     glue: FORMAT,
     "glue-session": sessionId,
@@ -12,16 +13,17 @@ export function tagsOf(sessionId: string, owner: Owner): Record<string, string> 
     "glue-boot": owner.boot,
     "glue-pid": String(owner.pid),
     "glue-pid-start": owner.pidStart,
+    ...(kept ? { "glue-kept": "true" } : {}),
   };
 }
 
 /** Undefined where the sandbox is not glue's; an owner that is not whole proves nothing, and is undefined. */
 export function readTags(
   tags: Readonly<Record<string, string>>,
-): { sessionId: string; owner: Owner | undefined } | undefined {
+): { sessionId: string; owner: Owner | undefined; kept: boolean } | undefined {
   const sessionId = tags["glue-session"];
   if (tags.glue === undefined || !sessionId) return undefined;
-  return { sessionId, owner: tags.glue === FORMAT ? ownerOf(tags) : undefined };
+  return { sessionId, owner: tags.glue === FORMAT ? ownerOf(tags) : undefined, kept: tags["glue-kept"] === "true" };
 }
 
 function ownerOf(tags: Readonly<Record<string, string>>): Owner | undefined {

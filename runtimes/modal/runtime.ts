@@ -10,7 +10,8 @@ import {
   type SandboxHandle,
 } from "../contract.ts";
 import { farewellOf } from "./farewell.ts";
-import { readTags, tagsOf } from "./labels.ts";
+import { tagsOf } from "./labels.ts";
+import { listed } from "./listed.ts";
 import { wishesOf } from "./options.ts";
 import { nameOf, placeFrom } from "./place.ts";
 import { findPython } from "./python.ts";
@@ -22,15 +23,17 @@ import { isDead } from "./sidecar-errors.ts";
 /** Sandboxes of Modal, through a sidecar with Modal's own SDK. */
 export class ModalRuntime implements Runtime {
   readonly id = "modal";
+  readonly takesOver = true;
 
-  plan(_options: Options, { sessionId }: OpenContext): SandboxHandle {
-    return { runtime: "modal", name: nameOf(sessionId), data: { sessionId } };
+  plan(_options: Options, { sessionId, attach }: OpenContext): SandboxHandle {
+    return { runtime: "modal", name: attach ?? nameOf(sessionId), data: { sessionId } };
   }
 
   /** Options first: what cannot be used is refused before anything is created. */
   async open(options: Options, context: OpenContext): Promise<RuntimeSession> {
     const { sessionId, owner, progress, signal } = context;
     if (signal?.aborted) throw new GlueError("cancelled", "Interrupted before the sandbox was created.");
+    if (context.attach !== undefined) return await this.#takeOver(context.attach, options, context);
     const wishes = wishesOf(options);
     const file = owner.kind === "process" ? context.farewellFile : undefined;
     const life: Life =
@@ -39,15 +42,27 @@ export class ModalRuntime implements Runtime {
     try {
       sidecar.onProgress((what) => progress({ what }));
       const until = Date.now() + wishes.timeout * 1_000;
-      const params = { ...wishes, tags: tagsOf(sessionId, owner) };
+      const params = { ...wishes, tags: tagsOf(sessionId, owner, !options["modal.delete_on_close"]) };
       const { sandbox } = await sidecar.request("create the sandbox", "open", params, { signal });
-      const inside = await setUp(sidecar, wishes.image ?? "Modal's default");
+      const inside = await setUp(sidecar, wishes.image ?? "Modal's default", until);
       if (signal?.aborted) throw new GlueError("cancelled", "Interrupted while the sandbox started.");
-      const place = { sessionId, id: String(sandbox), name: nameOf(sessionId), ...inside, until };
+      const place = { sessionId, id: String(sandbox), name: nameOf(sessionId), ...inside };
       return new ModalSession(sidecar, place, options, file !== undefined);
     } catch (error) {
       // What fails here as well is left to the sandbox's timeout and to prune; the first failure is the one to tell.
       await sidecar.shutdown(true).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #takeOver(named: string, options: Options, context: OpenContext): Promise<RuntimeSession> {
+    const { takeOver } = await import("./take-over.ts");
+    const sidecar = await Sidecar.start(await findPython(options), { life: "session" });
+    try {
+      return await takeOver(sidecar, named, options, context);
+    } catch (error) {
+      // The sandbox stays as it was.
+      await sidecar.shutdown(false).catch(() => undefined);
       throw error;
     }
   }
@@ -100,18 +115,4 @@ export class ModalRuntime implements Runtime {
       await sidecar.shutdown(false).catch(() => undefined);
     }
   }
-}
-
-async function listed(sidecar: Sidecar, options: Options): Promise<OwnedSandbox[]> {
-  const params = { app: options["modal.app_name"], environment: options["modal.environment"] };
-  const { sandboxes } = await sidecar.request("list the sandboxes", "list", params);
-  const found: OwnedSandbox[] = [];
-  for (const { sandbox, tags } of sandboxes as { sandbox: string; tags: Record<string, string> }[]) {
-    const owned = readTags(tags);
-    if (owned === undefined) continue;
-    const name = nameOf(owned.sessionId);
-    const handle: SandboxHandle = { runtime: "modal", id: sandbox, name, data: { sessionId: owned.sessionId } };
-    found.push({ handle, ...owned, state: "running" });
-  }
-  return found;
 }

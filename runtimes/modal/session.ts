@@ -14,6 +14,7 @@ import { ModalExecutor } from "./executor.ts";
 import { leaveWord } from "./farewell.ts";
 import { handleOf, launcherOf, type Place } from "./place.ts";
 import type { Sidecar } from "./sidecar.ts";
+import { isDead } from "./sidecar-errors.ts";
 import { ModalWorkspace } from "./workspace.ts";
 
 /** One use of one sandbox by this process, through a sidecar of its own. */
@@ -62,6 +63,20 @@ export class ModalSession implements RuntimeSession {
   detach(): Promise<void> {
     this.executor.abandonAll();
     return this.#sidecar.shutdown(false);
+  }
+
+  /** The sandbox stays, until its timeout, for whoever takes it over. */
+  async leave(): Promise<void> {
+    this.executor.abandonAll();
+    const { setFree } = await import("./take-over.ts");
+    try {
+      await setFree(this.#sidecar, this.#place);
+    } catch (error) {
+      // One that has died is left as well.
+      if (!isDead(error)) throw error;
+    } finally {
+      await this.#sidecar.shutdown(false);
+    }
   }
 
   close(): Promise<void> {

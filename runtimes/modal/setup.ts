@@ -15,16 +15,21 @@ export interface Inside {
   readonly private: string;
   /** Processes that keep the sandbox up, by number. */
   readonly spared: readonly number[];
+  /** When the service ends it, milliseconds since 1970. */
+  readonly until: number;
 }
 
-/** Prepares a new sandbox: glue's folder with its scripts, and an empty workspace. `sandboxUnusable` with what it lacks. */
-export async function setUp(sidecar: Sidecar, image: string): Promise<Inside> {
+/**
+ * Prepares a sandbox: glue's folder with its scripts, and a workspace, which is empty in a new one. `until` as in `Inside`; left out for a
+ * sandbox that an earlier session kept, which knows it. `image` for people. `sandboxUnusable` with what it lacks.
+ */
+export async function setUp(sidecar: Sidecar, image: string, until?: number): Promise<Inside> {
   const bare = (text: string) => text.replace(/^\s*#.*\n/gm, "").trimEnd();
   const parts: Readonly<Record<string, string>> = { "@launcher@": LAUNCHER.trimEnd(), "@files@": bare(files) };
   const text = bare(script).replace(/^@(launcher|files)@$/gm, (word) => parts[word] ?? "");
   const { stdout, stderr, code } = await runScript(
     sidecar,
-    ["sh", "-c", text, "glue", WORKSPACE, ROOTS_PRIVATE, OTHERS_PRIVATE],
+    ["sh", "-c", text, "glue", WORKSPACE, ROOTS_PRIVATE, OTHERS_PRIVATE, until === undefined ? "" : String(until)],
     {
       timeout: SECONDS,
     },
@@ -39,12 +44,13 @@ export async function setUp(sidecar: Sidecar, image: string): Promise<Inside> {
   const said = (key: string) => lines.find((line) => line.startsWith(`${key} `))?.slice(key.length + 1);
   const sh = said("sh");
   const own = said("own");
-  if (!lines.includes("ready") || !sh || !own) {
+  const end = Number(said("until"));
+  if (!lines.includes("ready") || !sh || !own || !end) {
     const why = stderr.trim().split("\n").at(-1) || `exit code ${code}`;
     throw new GlueError("sandboxUnusable", `A sandbox of the image ${image} cannot be prepared: ${why}.`, {
       hint: "Set modal.image to one whose commands run as root, or whose user has a home and a writable /workspace.",
     });
   }
   const spared = (said("spared") ?? "").split(" ").filter(Boolean).map(Number);
-  return { sh, private: own, spared };
+  return { sh, private: own, spared, until: end };
 }

@@ -51,6 +51,7 @@ export class Sidecar {
   #progress: (what: string) => void = () => undefined;
   #refused: { message: string; data?: Record<string, unknown> } | undefined;
   #isDead = false;
+  #isGreeted = false;
   #serves = false;
 
   private constructor(link: Link) {
@@ -82,6 +83,7 @@ export class Sidecar {
     const late = setTimeout(() => this.#link.kill(), ms);
     try {
       await this.request("start", "initialize", { protocol: PROTOCOL, ...life });
+      this.#isGreeted = true;
       return this;
     } catch (error) {
       this.#link.end();
@@ -246,15 +248,22 @@ export class Sidecar {
 
   /** The sidecar has ended: everything that waits for it is told. */
   #lost(how: string): void {
-    this.#over =
-      this.#refused?.data !== undefined
-        ? sidecarFailure("be used", this.#refused)
-        : new GlueError("runtimeUnreachable", `The Modal sidecar has ended (${how}).`, {
-            hint: "The sandbox goes on until its timeout: any process can reach it again by its id.",
-          });
+    this.#over = this.#endOf(how);
     for (const { reject } of this.#waiting.values()) reject(this.#over);
     this.#waiting.clear();
     for (const events of this.#execs.values()) events.exited(undefined, this.#over);
     if (this.#ending === undefined && !this.#isDead) this.#die({ reason: this.#over.message, final: false });
+  }
+  /** What its end is for whoever still wants something of it. */
+  #endOf(how: string): GlueError {
+    if (this.#refused?.data !== undefined) return sidecarFailure("be used", this.#refused);
+    if (!this.#isGreeted) {
+      return new GlueError("runtimeNotListening", `The Modal sidecar could not be started (${how}).`, {
+        hint: "Set modal.python_path to the Python that has modal; glue doctor --runtime modal says what is found.",
+      });
+    }
+    return new GlueError("runtimeUnreachable", `The Modal sidecar has ended (${how}).`, {
+      hint: "The sandbox goes on until its timeout: any process can reach it again by its id.",
+    });
   }
 }

@@ -601,7 +601,7 @@ export const CONFIG_SCHEMA: object = {
           ]
         },
         "image": {
-          "description": "The base image of the sandbox. Unset: Modal's default image.",
+          "description": "The base image of the sandbox: a registry tag, an image id (im-…), or the name of one that was published. Unset: Modal's default image.",
           "anyOf": [
             {
               "type": "string",
@@ -627,7 +627,7 @@ export const CONFIG_SCHEMA: object = {
           ]
         },
         "delete_on_close": {
-          "description": "Terminates the sandbox when the session closes; `false` leaves it to its timeout.",
+          "description": "Terminates the sandbox when the session closes; `false` leaves it to its timeout, for `glue session start --attach NAME`.",
           "default": true,
           "anyOf": [
             {

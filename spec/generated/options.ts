@@ -86,11 +86,11 @@ export interface Options {
   readonly "modal.modal_cli": string;
   /** The Modal App that sandboxes live in; it is made if missing. Default: "glue". */
   readonly "modal.app_name": string;
-  /** The base image of the sandbox. Unset: Modal's default image. */
+  /** The base image of the sandbox: a registry tag, an image id (im-…), or the name of one that was published. Unset: Modal's default image. */
   readonly "modal.image": string | undefined;
   /** Modal ends the sandbox after this time, whatever happens to glue. Default: 1800. */
   readonly "modal.sandbox_timeout_seconds": number;
-  /** Terminates the sandbox when the session closes; `false` leaves it to its timeout. Default: true. */
+  /** Terminates the sandbox when the session closes; `false` leaves it to its timeout, for `glue session start --attach NAME`. Default: true. */
   readonly "modal.delete_on_close": boolean;
   /** A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes). Default: 30. */
   readonly "modal.bundle_cap_mb": number;
@@ -183,9 +183,9 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   {"key":"modal.python_path","group":"modal","env":["MODAL_PYTHON"],"required":false,"sentence":"The Python interpreter that can import `modal`.","type":"string","secret":false,"unsetMeans":"detected from the shebang of the `modal` CLI"},
   {"key":"modal.modal_cli","group":"modal","env":["MODAL_CLI"],"default":"modal","required":false,"sentence":"The `modal` command line program, a name on PATH or a path.","type":"string","secret":false},
   {"key":"modal.app_name","group":"modal","env":["MODAL_APP"],"default":"glue","required":false,"sentence":"The Modal App that sandboxes live in; it is made if missing.","type":"string","secret":false},
-  {"key":"modal.image","group":"modal","env":["MODAL_IMAGE"],"required":false,"sentence":"The base image of the sandbox.","type":"string","secret":false,"unsetMeans":"Modal's default image"},
+  {"key":"modal.image","group":"modal","env":["MODAL_IMAGE"],"required":false,"sentence":"The base image of the sandbox: a registry tag, an image id (im-…), or the name of one that was published.","type":"string","secret":false,"unsetMeans":"Modal's default image"},
   {"key":"modal.sandbox_timeout_seconds","group":"modal","env":["MODAL_SANDBOX_TIMEOUT"],"default":1800,"required":false,"min":1,"max":86400,"sentence":"Modal ends the sandbox after this time, whatever happens to glue.","type":"integer","secret":false},
-  {"key":"modal.delete_on_close","group":"modal","env":["MODAL_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Terminates the sandbox when the session closes; `false` leaves it to its timeout.","type":"boolean","secret":false},
+  {"key":"modal.delete_on_close","group":"modal","env":["MODAL_DELETE_ON_CLOSE"],"default":true,"required":false,"sentence":"Terminates the sandbox when the session closes; `false` leaves it to its timeout, for `glue session start --attach NAME`.","type":"boolean","secret":false},
   {"key":"modal.bundle_cap_mb","group":"modal","env":["GLUE_MODAL_BUNDLE_CAP_MB"],"default":30,"required":false,"min":0,"sentence":"A larger bundle of the tree is not uploaded whole; the tree then arrives by clone or in pieces (MB of 1,000,000 bytes).","type":"number","secret":false},
   {"key":"modal.environment","group":"modal","env":["MODAL_ENVIRONMENT"],"required":false,"sentence":"The Modal environment that the App is in.","type":"string","secret":false,"unsetMeans":"the workspace's default"},
   {"key":"modal.cpu","group":"modal","env":["GLUE_MODAL_CPU"],"required":false,"min":0.1,"sentence":"CPU cores that are reserved for the sandbox.","type":"number","secret":false,"unsetMeans":"Modal's default"},
@@ -198,4 +198,4 @@ export const OPTION_ROWS: readonly OptionRow[] = [
 ];
 
 /** Differs between two builds whose options differ. */
-export const OPTIONS_FINGERPRINT = "e2204097dbd55bf3";
+export const OPTIONS_FINGERPRINT = "aa7718196bc749a5";

@@ -97,7 +97,9 @@ function faults(sdk: Sdk): void {
       expect((await open({ "modal.image": "example.test/no-such-image:1" })).code).toBe("imageNotFound");
       expect((await open({ "modal.app_name": "no spaces" })).code).toBe("optionInvalid");
       expect((await open({ "modal.secrets": "nobody-made-it" })).code).toBe("sandboxCreateFailed");
-      expect((await open({ "modal.python_path": "/no/such/python" })).code).toBe("runtimeNotListening");
+      for (const python of ["/no/such/python", "/bin/false", "/bin/cat"]) {
+        expect((await open({ "modal.python_path": python })).code).toBe("runtimeNotListening");
+      }
       await double.fault("quota", { lasts: true });
       expect((await open({})).code).toBe("quotaExceeded");
       await double.fault("quota", null);
