@@ -22,7 +22,7 @@ const PROBLEMS: Record<Rung, string | undefined> = {
 };
 const SEEDS = seedsFrom(process.env.GLUE_TEST_SEED, process.env.GLUE_TEST_FULL === "1" ? 100 : 10);
 /** Sessions that go on beside each other: mostly they wait, and one must not disturb another. */
-const AT_ONCE = 3;
+const AT_ONCE = 5;
 const FILE = process.env.GLUE_TEST_OUTCOMES;
 
 describe("one thing breaks in a session on a copy", () => {

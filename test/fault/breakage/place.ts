@@ -25,6 +25,7 @@ const COMMON: readonly Kind[] = [
   { name: "the keeper killed", fate: "stays", goesOn: true },
   { name: "`exec` and the keeper killed", fate: "stays", goesOn: true },
   { name: "the keeper hangs", fate: "stays", goesOn: true },
+  { name: "every glue asleep for seconds", fate: "stays", goesOn: true },
   { name: "the keeper killed in a checkpoint", fate: "stays", goesOn: true },
   { name: "`session close` killed", fate: "stays" },
   { name: "the disk of `~/.glue` full", fate: "stays", goesOn: true },
