@@ -5,7 +5,7 @@ import { tempDir } from "../../support/temp-dir.ts";
 import { randomFrom } from "../random.ts";
 import { type Ended, runKilled, startKilled } from "./cut-short.ts";
 import { keeperOf, runHome } from "./home.ts";
-import { kindOf, type Mend, type Place, processesWith, RUNGS, type Rung } from "./place.ts";
+import { kindOf, type Mend, type Place, processesWith, RUNGS, type Rung, signalled } from "./place.ts";
 import { project } from "./project.ts";
 import { CHECKPOINT_MS, clock, ONE_CHECKPOINT_MS, Run, readTime, WORK } from "./run.ts";
 
@@ -161,9 +161,9 @@ async function breakIt(
     case "every glue asleep for seconds": {
       // As when a laptop is closed: with all that it has started, and the service goes on.
       const mine = `\0GLUE_HOME=${home.root}\0`;
-      const asleep = processesWith((environ) => environ.includes(mine)).map(({ pid }) => pid);
-      for (const pid of asleep) process.kill(pid, "SIGSTOP");
-      return { broke, mend: () => asleep.forEach((pid) => void process.kill(pid, "SIGCONT")) };
+      const found = processesWith((environ) => environ.includes(mine)).map(({ pid }) => pid);
+      const asleep = found.filter((pid) => signalled(pid, "SIGSTOP"));
+      return { broke, mend: () => asleep.forEach((pid) => void signalled(pid, "SIGCONT")) };
     }
     case "the keeper killed in a checkpoint": {
       // In the middle of one, where there is a middle.

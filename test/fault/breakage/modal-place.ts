@@ -1,5 +1,5 @@
 import { ModalDouble, pythonOf } from "../../modal/double.ts";
-import { type Place, processesWith } from "./place.ts";
+import { type Place, processesWith, signalled } from "./place.ts";
 import { startRelay } from "./relay.ts";
 import { breakService } from "./service.ts";
 
@@ -28,7 +28,7 @@ export async function modalPlace(): Promise<Place> {
         for (const { pid } of processesWith(
           (environ) => environ.includes(mine) && environ.includes("\0GLUE_SIDECAR_LOG="),
         ))
-          process.kill(pid, "SIGKILL");
+          signalled(pid, "SIGKILL");
       } else if (kind === "the sandbox at the end of its lifetime") await double.end("timeout", meta.handle.id);
       else throw new Error(kind);
       return undefined;

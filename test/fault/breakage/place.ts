@@ -107,3 +107,13 @@ export function processesWith(wanted: (environ: string, cmdline: string) => bool
   }
   return found;
 }
+
+/** False where the process has ended meanwhile. */
+export function signalled(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}

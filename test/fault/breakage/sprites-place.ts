@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../support/glue.ts";
-import { type Place, processesWith } from "./place.ts";
+import { type Place, processesWith, signalled } from "./place.ts";
 import { startRelay } from "./relay.ts";
 import { breakService } from "./service.ts";
 
@@ -41,7 +41,7 @@ export async function spritesPlace(folder: string): Promise<Place> {
         for (const { pid } of processesWith(
           (environ, line) => environ.includes(mine) && line.includes("/sprite/main.ts"),
         ))
-          process.kill(pid, "SIGKILL");
+          signalled(pid, "SIGKILL");
       } else throw new Error(kind);
       return undefined;
     },
