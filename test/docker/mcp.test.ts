@@ -2,7 +2,8 @@ import { expect, setDefaultTimeout } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sessionIds } from "../../session/store.ts";
+import { readMeta } from "../../session/read-meta.ts";
+import { sessionFolder, sessionIds } from "../../session/store.ts";
 import { freshHome } from "../session/support.ts";
 import { REAL_ENGINE, until } from "../support/glue.ts";
 import { agentSession, sessionsEnded } from "../support/mcp-agent.ts";
@@ -76,6 +77,28 @@ testNeeding(
     }
     const [id = ""] = sessionIds(home);
     expect(containersOf(id)).toBe("");
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "a client that kills its server leaves no container, and the change is there",
+  async () => {
+    const home = freshHome();
+    const { call, close, pid } = await mcpClient(home, ["-r", "docker", ...debian], {
+      cwd: project(),
+      env: REAL_ENGINE,
+    });
+    await call("write_file", { path: "made.txt", content: "made\n" });
+    const cut = call("bash", { command: "sleep 300" }).catch((error: unknown) => error);
+    await Bun.sleep(500);
+    process.kill(pid() ?? 0, "SIGKILL");
+    expect(await cut).toBeInstanceOf(Error);
+    await close();
+    await sessionsEnded(home);
+    const [id = ""] = sessionIds(home);
+    expect(containersOf(id)).toBe("");
+    expect(readMeta(sessionFolder(home, id)).capture?.status).toBe("captured");
   },
 );
 

@@ -8,13 +8,14 @@ import {
   realpathSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { expandPattern } from "../../session/copy-glob.ts";
 import { ARCHIVE_END, archiveHeader, archivePadding } from "../../workspace/archive.ts";
 import { freshHome } from "../session/support.ts";
-import { glue } from "../support/glue.ts";
+import { glue, startGlue, until } from "../support/glue.ts";
 import { expectSchema } from "../support/json-schema.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -28,6 +29,12 @@ async function opened(...flags: string[]) {
   const cp = (args: string[], env: Record<string, string> = {}) => glue(home, ["cp", ...args], { cwd: beside, env });
   const close = () => glue(home, ["session", "rm", "--force", id], { cwd });
   return { home, cwd, beside, id, cp, close, inside: join(home.sessions, id, "workspace") };
+}
+
+function makeFile(folder: string, name: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, "");
+  return path;
 }
 
 describe("glue cp", () => {
@@ -115,6 +122,25 @@ describe("glue cp", () => {
     expect((await cp([`${id}:dir`, "here"])).code).toBe(0);
     await close();
   }, 30_000);
+
+  test("leaves nothing half done when it is interrupted, in or out", async () => {
+    const { id, home, beside, inside, close } = await opened("--copy");
+    truncateSync(makeFile(beside, "huge"), 3_000_000_000);
+    truncateSync(makeFile(inside, "large"), 3_000_000_000);
+    const before = [readdirSync(beside), readdirSync(inside)];
+    for (const [args, folder] of [
+      [["huge", `${id}:in`], inside],
+      [[`${id}:large`, "out"], beside],
+    ] as const) {
+      const child = startGlue(home, ["cp", ...args], { cwd: beside });
+      const there = readdirSync(folder).length;
+      await until("it has begun", () => readdirSync(folder).length > there, 20_000);
+      child.kill("SIGINT");
+      expect(await child.exited).toBe(130);
+      expect([readdirSync(beside), readdirSync(inside)]).toEqual(before);
+    }
+    await close();
+  }, 60_000);
 
   test("writes nothing outside the destination, whatever a sandbox sends", async () => {
     const { id, cp, beside, close } = await opened("--copy");

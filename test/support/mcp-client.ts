@@ -12,15 +12,18 @@ export interface Answer {
   readonly image: { readonly data: string; readonly mimeType: string } | undefined;
 }
 
-/** The SDK's own client, connected to a `glue mcp` that was run from its source. */
-export async function mcpClient(
-  home: Home,
-  args: readonly string[],
-  { cwd, env = {} }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
-) {
+export interface McpClientOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The compiled glue, where it and not the source is to be run. */
+  readonly binary?: string;
+}
+
+/** The SDK's own client, connected to a `glue mcp`. */
+export async function mcpClient(home: Home, args: readonly string[], { cwd, env = {}, binary }: McpClientOptions) {
   const transport = new StdioClientTransport({
-    command: process.execPath,
-    args: [MAIN, "mcp", ...args],
+    command: binary ?? process.execPath,
+    args: [...(binary === undefined ? [MAIN] : []), "mcp", ...args],
     cwd,
     stderr: "pipe",
     env: {
