@@ -5,8 +5,10 @@ import type { Toolbox } from "./toolbox.ts";
 
 /** Bringing a resident up costs about as much as so many starts by request. */
 const WORTH_IT = 3;
-/** A sandbox in which it does not last is better off without. */
+/** A sandbox in which so many in a row do not last is better off without; a command costs a request then, and waits for nothing. */
 const MOST = 3;
+/** One that has served so many commands has lasted: what it ends of is the network, and not the sandbox. */
+const LASTED = 20;
 
 /** Decides when a session has a resident, and brings it up beside what goes on. */
 export class Residency {
@@ -16,6 +18,7 @@ export class Residency {
   #coming: Promise<void> | undefined;
   #starts = 0;
   #brought = 0;
+  #served = 0;
   #dropped = false;
 
   constructor(toolbox: Toolbox, place: Place) {
@@ -31,7 +34,12 @@ export class Residency {
   /** As `Resident.start`; undefined also where there is none (yet). */
   async start(id: string, start: ResidentStart): Promise<Poll | undefined> {
     this.#starts += 1;
-    if (this.#resident?.here) return await this.#resident.start(id, start);
+    if (this.#resident?.here) {
+      const poll = await this.#resident.start(id, start);
+      this.#served += 1;
+      if (this.#served >= LASTED && !this.#dropped) this.#brought = 0;
+      return poll;
+    }
     if (this.#place.perl !== undefined && this.#starts > WORTH_IT && this.#brought < MOST) {
       this.#coming ??= this.#bring();
     }
@@ -56,6 +64,7 @@ export class Residency {
     this.#brought += 1;
     try {
       this.#resident = await Resident.open(this.#toolbox, this.#place);
+      this.#served = 0;
       if (this.#dropped) this.#resident.drop();
     } catch {
       // Without one a command costs a request; what is wrong with the sandbox, that request will tell.

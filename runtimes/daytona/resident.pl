@@ -1,48 +1,64 @@
-# Starts commands for a session that runs many: it stays in the sandbox, is told of each over a terminal that serves as a plain wire, and
-# does what carry.sh does for "start" and "host", with the same files in the spool: who loses the wire goes on with carry.sh.
-# Words: the spool, the sh, the file of the environment, the greeting. Nothing but what the perl of a bare Debian has.
+# Starts commands in the sandbox, and does what carry.sh does for "start" and "host", with the same files in the spool: who loses it goes on
+# with carry.sh. `wire SPOOL SH ENVIRONMENT GREETING` stays for a session that runs many, and is told of each over a terminal that serves as
+# a plain wire. `once SPOOL SH WORD…` starts one, whose answer is printed; the words are those of a start. Nothing but what the perl of a
+# bare Debian has, and no module but where it stays: to load one takes longer than the rest.
 use strict;
-use Fcntl;
-use POSIX ();
 
-use constant {
-  PIECE  => 65536 * 256,    # bytes of a file of the spool
-  READ   => 65536,
-  AHEAD  => 4,              # such files that may wait for being fetched
-  INLINE => 32_000,         # bytes that come along with an answer
-  LINGER => 0.04,           # seconds: news is held back so long, since more of it mostly follows
-  IDLE   => 21_600,         # seconds without a word until it ends: its glue is long dead, and nothing told it
-};
+sub PIECE () { 65536 * 256 }    # bytes of a file of the spool
+sub READ () { 65536 }
+sub AHEAD () { 4 }              # such files that may wait for being fetched
+sub LINGER () { 0.04 }          # seconds: news is held back so long, since more of it mostly follows
+sub IDLE () { 21_600 }          # seconds without a word until it ends: its glue is long dead, and nothing told it
+sub WNOHANG () { 1 }
+sub EINTR () { 4 }
 
-my ($spool, $sh, $environment, $greeting) = @ARGV;
+my ($mode, $spool, $sh) = splice @ARGV, 0, 3;
+my $wired = $mode eq 'wire';
+my $inline = $wired ? 32_000 : 200_000;    # bytes that come along with an answer
 chdir $spool or exit 1;
 
-# In a session of its own: the end of the terminal, and of what runs in it, is not the end of the commands.
+# In a process group of its own, a session where it stays: the end of the call, or of the terminal, is not the end of the commands.
+pipe my $told, my $telling or exit 1;
 my $self = fork;
 exit 1 unless defined $self;
-if ($self) { waitpid $self, 0; exit 0 }
+if ($self && $wired) { waitpid $self, 0; exit 0 }
+if ($self) {
+  close $telling;
+  my $answer = do { local $/; <$told> };
+  print ":glue:\n$answer:end:\n";
+  exit 0;
+}
 $self = $$;
-POSIX::setsid();
+close $told;
 $SIG{HUP} = $SIG{PIPE} = 'IGNORE';
-
-# A terminal's shell has its own idea of an environment; a command gets that of one which is started by a request.
-open my $file, '<:raw', $environment or exit 1;
-my ($mask, $words) = split /\n/, do { local $/; <$file> }, 2;
-close $file;
-unlink $environment;
-umask oct $mask;
-%ENV = map { /\A([^=]+)=(.*)\z/s ? ($1, $2) : () } split /\0/, $words;
+if ($wired) {
+  require POSIX;
+  POSIX::setsid();
+  # A terminal's shell has its own idea of an environment; a command gets that of one which is started by a request.
+  open my $file, '<:raw', $ARGV[0] or exit 1;
+  my ($mask, $words) = split /\n/, do { local $/; <$file> }, 2;
+  close $file;
+  unlink $ARGV[0];
+  umask oct $mask;
+  %ENV = map { /\A([^=]+)=(.*)\z/s ? ($1, $2) : () } split /\0/, $words;
+} else {
+  setpgrp;
+  $SIG{TERM} = sub { };
+  open STDIN, '<', '/dev/null';
+  open STDOUT, '>&', $telling;
+  open STDERR, '>', '/dev/null';
+}
+close $telling;
 
 pipe my $woken, my $waker or exit 1;
-unblock($woken);
-unblock($waker);
 $SIG{CHLD} = sub { syswrite $waker, '.' };
 
 # What may wait until whoever waits for an answer has it.
 my @later;
 my %commands;
-my ($heard, $wired, $used) = ('', 1, now());
-send_out("$greeting\n");
+my ($heard, $used) = ('', now());
+if ($wired) { send_out("$ARGV[1]\n") }
+else { start(0, @ARGV) }
 
 while ($wired || %commands) {
   my ($bits, $wait) = ('', IDLE);
@@ -77,9 +93,15 @@ while ($wired || %commands) {
 }
 
 # Seconds of a clock that nobody sets.
-sub now { return (POSIX::times())[0] / 100 }
+sub now {
+  open my $clock, '<', '/proc/uptime' or return time;
+  return (split ' ', <$clock>)[0];
+}
 
-sub unblock { fcntl $_[0], F_SETFL, fcntl($_[0], F_GETFL, 0) | O_NONBLOCK }
+sub readable {
+  vec(my $bits = '', fileno $_[0], 1) = 1;
+  return select($bits, undef, undef, 0) > 0;
+}
 
 sub open_streams { return grep { defined $_->{pipe} } @{ $_[0]{streams} } }
 
@@ -88,6 +110,13 @@ sub note {
   open my $note, '>:raw', $name or return;
   syswrite $note, $text;
   close $note;
+}
+
+# Removes the files of commands that nobody asks for any more.
+sub discard {
+  my %old = map { $_ => 1 } @_;
+  opendir my $folder, '.' or return;
+  unlink grep { /\A([^.]+)\./ && $old{$1} } readdir $folder;
 }
 
 sub soon {
@@ -101,7 +130,7 @@ sub send_out {
   while (length $text) {
     my $sent = syswrite STDOUT, $text;
     if (!defined $sent) {
-      next if $!{EINTR};
+      next if $! == EINTR;
       $wired = 0;
       return;
     }
@@ -112,7 +141,7 @@ sub send_out {
 # Takes what came over the wire: "NUMBER LENGTH SUM\n" and as many bytes, which are words, each behind its length and a colon.
 sub hear {
   my $read = sysread STDIN, $heard, READ, length $heard;
-  return if !defined $read && $!{EINTR};
+  return if !defined $read && $! == EINTR;
   if (!$read) { $wired = 0; return }
   $used = now();
   while ($heard =~ /\A(\d+) (\d+) (\d+)\n/) {
@@ -134,26 +163,27 @@ sub hear {
 # The words of a start: see ResidentStart. Without a script the command is an argv, run here as launch.sh does without a deadline.
 sub start {
   my ($number, $id, $ms, $old, $stdin, $input, $script, $cwd, $variables, @argv) = @_;
-  push @later, map { my $name = $_; sub { unlink glob "$name.*" } } split / /, $old;
-  # Whoever is first runs it; who comes second asks carry.sh.
-  if (!sysopen my $lock, "$id.lock", O_WRONLY | O_CREAT | O_EXCL, 0644) { return send_out("$number 0 0\n") }
+  push @later, sub { discard(split / /, $old) } if $old ne '';
+  # Whoever is first runs it; who comes second asks carry.sh. Where it is for one, its caller has seen to that.
+  if ($wired && !sysopen my $lock, "$id.lock", POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0644) {
+    return send_out("$number 0 0\n");
+  }
   soon("$id.keep", "$self\n");
   soon("$id.host", "$self .\n");
   my @streams = map { { name => "$id.$_", word => $_, piece => -1, size => PIECE, first => '' } } 'o', 'e';
-  my @ends = map { pipe $_->{pipe}, my $end; unblock($_->{pipe}); $end } @streams;
+  my @ends = map { pipe $_->{pipe}, my $end; $end } @streams;
   my $from = '/dev/null';
-  if ($stdin) { $from = "$id.stdin"; note($from, $input) }
+  if ($stdin) { $from = "$id.stdin"; note($from, $input) if $wired }
   my $pid = fork;
   if (defined $pid && $pid == 0) {
-    POSIX::setsid();
-    $SIG{$_} = 'DEFAULT' for qw(HUP PIPE CHLD);
-    open my $source, '<', $from or POSIX::_exit(125);
-    POSIX::dup2(fileno $source, 0);
-    POSIX::dup2(fileno $ends[0], 1);
-    POSIX::dup2(fileno $ends[1], 2);
+    POSIX::setsid() if $wired;
+    $SIG{$_} = 'DEFAULT' for qw(HUP PIPE CHLD TERM);
+    open STDIN, '<', $from or exit 125;
+    open STDOUT, '>&', $ends[0];
+    open STDERR, '>&', $ends[1];
     if ($script ne '') { exec { $sh } 'sh', '-c', $script }
     else { become($id, $cwd, splice(@argv, 0, 2 * $variables), \@argv) }
-    POSIX::_exit(125);
+    exit 125;
   }
   my $command = { id => $id, number => $number, streams => \@streams, pid => $pid, due => now() + $ms / 1000 };
   $command->{records} = $script eq '';
@@ -171,12 +201,19 @@ sub become {
   my $start = (split ' ', substr $line, rindex($line, ')') + 2)[19];
   note("$spool/$id.pid", "$$ $start $$ $start $self 0 .\n");
   # Whoever ends it writes this before reading the record, so that one of the two sees the other.
-  POSIX::_exit(143) if -e "$spool/$id.cancel";
+  exit 143 if -e "$spool/$id.cancel";
+  my ($setsid) = grep { -x } map { "$_/setsid" } split(/:/, $ENV{PATH}), '/usr/bin', '/bin';
   delete $ENV{OLDPWD};
   %ENV = (%ENV, PWD => $cwd, @variables, GLUE_COMMAND => $id);
-  { exec { $argv->[0] } @$argv }
   # The words and the status of a program that cannot be started are the shell's.
-  exec { $sh } 'sh', '-c', 'exec "$@"', 'sh', @$argv;
+  my @shell = ('-c', 'exec "$@"', 'sh', @$argv);
+  if (!$wired) {
+    exec $setsid, $sh, @shell if $setsid;
+    require POSIX;
+    POSIX::setsid();
+  }
+  { exec { $argv->[0] } @$argv }
+  exec { $sh } 'sh', @shell;
 }
 
 # Puts what a stream has into the spool, at most so many reads of it.
@@ -186,10 +223,11 @@ sub store {
     if ($stream->{size} >= PIECE) {
       return if $stream->{piece} + 1 >= AHEAD && -e "$stream->{name}." . ($stream->{piece} + 1 - AHEAD);
     }
+    return unless readable($stream->{pipe});
     my $room = PIECE - ($stream->{size} % PIECE);
     my $read = sysread $stream->{pipe}, my $bytes, $room < READ ? $room : READ;
     if (!defined $read) {
-      return if $!{EAGAIN} || $!{EINTR};
+      return if $! == EINTR;
       $read = 0;
     }
     if ($read == 0) {
@@ -217,7 +255,7 @@ sub store {
     }
     $stream->{size} += $read;
     if (!$command->{told}) {
-      $stream->{first} .= $bytes if length $stream->{first} <= INLINE;
+      $stream->{first} .= $bytes if length $stream->{first} <= $inline;
       my $soon = now() + LINGER;
       $command->{due} = $soon if $soon < $command->{due} && !$command->{news}++;
     }
@@ -226,7 +264,7 @@ sub store {
 
 # Notes what ended. What it had written is stored before: its end is not seen without it.
 sub bury {
-  while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
+  while ((my $pid = waitpid -1, WNOHANG) > 0) {
     my $status = $?;
     my ($command) = grep { $_->{pid} == $pid } values %commands;
     next unless $command;
@@ -261,11 +299,30 @@ sub answer {
   for my $stream (@{ $command->{streams} }) {
     my $size = $stream->{piece} < 0 ? 0 : $stream->{piece} == 0 ? $stream->{size} : PIECE;
     my $ends = $stream->{pipe} || $stream->{piece} > 0 ? 0 : $size > 0 ? 2 : 1;
-    my $here = $size > 0 && $size <= INLINE && length $stream->{first} == $size;
-    $text .= "$stream->{word} 0 0 $size $ends" . ($here ? " behind\n" : "\n");
+    my $here = $size > 0 && $size <= $inline && length $stream->{first} == $size;
+    $text .= "$stream->{word} 0 0 $size $ends";
+    if ($here && !$wired) { $text .= " here\n" . base64($stream->{first}) . "\n-" }
+    elsif ($here) { $text .= ' behind' }
+    $text .= "\n";
     $bytes .= $stream->{first} if $here;
     $stream->{first} = '';
   }
+  if ($mode eq 'once') {
+    send_out($text);
+    open STDOUT, '>', '/dev/null';
+    return;
+  }
   $text .= "\n$bytes";
   send_out("$command->{number} " . length($text) . ' ' . unpack('%32C*', $text) . "\n$text");
+}
+
+# Of uuencoding, which needs no module: the same bits by other names, and a length before each line.
+sub base64 {
+  my ($bytes) = @_;
+  my $coded = pack 'u', $bytes;
+  $coded =~ s/^.|\n//mg;
+  $coded =~ tr{` -_}{AA-Za-z0-9+/};
+  my $padding = -length($bytes) % 3;
+  substr $coded, -$padding, $padding, '=' x $padding if $padding;
+  return $coded;
 }

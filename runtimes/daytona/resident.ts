@@ -21,6 +21,12 @@ export interface PlainCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** A plain command as resident.pl takes it, behind the words of its start. */
+export function plainWords({ argv, cwd, env }: PlainCommand): readonly string[] {
+  const variables = Object.entries(env).flat();
+  return [cwd, String(variables.length / 2), ...variables, ...argv];
+}
+
 /** What the resident is told of a command. */
 export interface ResidentStart {
   /** What `sh` runs, where it takes more than to run a plain command: a deadline. */
@@ -82,7 +88,7 @@ export class Resident {
     const json = { id: terminal, cwd: "/", envs: { TERM: "dumb" }, cols: 80, rows: 24 };
     await toolbox.call({ method: "POST", path: "/process/pty", json }, (answer) => answer.text());
     const resident = new Resident(toolbox, terminal, greeting);
-    const words = [perl, `${own}/resident.pl`, spoolOf(place), sh, `${environment}.${terminal}`];
+    const words = [perl, `${own}/resident.pl`, "wire", spoolOf(place), sh, `${environment}.${terminal}`];
     // The greeting is put together by the shell, so that the line which is echoed does not hold it.
     const line = ` stty raw -echo && exec ${words.map(quote).join(" ")} ${quote(greeting.slice(0, 9))}${quote(greeting.slice(9))} 2>/dev/null\r`;
     try {
@@ -101,12 +107,8 @@ export class Resident {
   /** Starts a command; undefined where it cannot say whether it did: then the spool is asked by a request. */
   async start(id: string, { command, stdin, ms, old }: ResidentStart): Promise<Poll | undefined> {
     const words = [id, String(ms), old.join(" "), stdin === undefined ? "" : "1", stdin ?? ""];
-    if (typeof command === "string") {
-      words.push(command, "", "0");
-    } else {
-      const variables = Object.entries(command.env).flat();
-      words.push("", command.cwd, String(variables.length / 2), ...variables, ...command.argv);
-    }
+    if (typeof command === "string") words.push(command, "", "0");
+    else words.push("", ...plainWords(command));
     const text = Buffer.concat(
       words.flatMap((word) => {
         const bytes = Buffer.from(word);

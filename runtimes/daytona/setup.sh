@@ -1,8 +1,6 @@
-# Prepares a sandbox and says on stdout what it found, a line each. $1 the folder for the tree; $2 "fresh" for a new sandbox; then names
-# and texts of the scripts for glue's own folder. A session waits for it, so it starts few programs, and no two in a row that could go
-# side by side.
+# Prepares a sandbox and says on stdout what it found, a line each. $1 the folder for the tree; $2 "fresh" for a new sandbox. The scripts for
+# glue's own folder are in the environment. A session waits for it, so it starts few programs, and no two in a row that could go side by side.
 glue_tree=$1 glue_fresh=$2
-shift 2
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo ':glue:'
 for glue_tool in sh cat mkdir kill tar dd base64 wc tail mv rm; do
@@ -42,10 +40,12 @@ if ! mkdir -p "$glue_own/spool" "$glue_new"; then
   echo ':end:'
   exit 1
 fi
-while [ $# -gt 0 ]; do
-  printf '%s\n' "$2" >"$glue_new/$1"
-  shift 2
-done
+printf '%s\n' "$glue_launch" >"$glue_new/launch.sh"
+printf '%s\n' "$glue_carry" >"$glue_new/carry.sh"
+printf '%s\n' "$glue_end_all" >"$glue_new/end-all.sh"
+printf '%s\n' "$glue_files" >"$glue_new/files.sh"
+printf '%s\n' "$glue_resident" >"$glue_new/resident.pl"
+unset glue_launch glue_carry glue_end_all glue_files glue_resident glue_setup
 # In its place at once: a command may be reading the one before.
 mv -f "$glue_new"/* "$glue_own"
 wait

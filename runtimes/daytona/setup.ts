@@ -21,20 +21,22 @@ export interface Inside {
  */
 export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSignal | undefined): Promise<Inside> {
   const bare = (text: string) => text.replace(/^\s*#.*\n/gm, "").trimEnd();
-  const parts = [
-    "launch.sh",
-    LAUNCHER,
-    "carry.sh",
-    bare(carrier),
-    "end-all.sh",
-    bare(endAll),
-    "files.sh",
-    bare(files),
-    "resident.pl",
-    bare(resident),
-  ];
-  const words = ["sh", "-c", bare(script), "glue", WORKSPACE, fresh ? "fresh" : "kept", ...parts].map(quote).join(" ");
-  const said = await toolbox.execute(`exec ${words} </dev/null\n`, { seconds: 120, signal });
+  // A shell reads what it is given a byte at a time, so the longer texts go another way.
+  const env = {
+    glue_setup: bare(script),
+    glue_launch: LAUNCHER,
+    glue_carry: bare(carrier),
+    glue_end_all: bare(endAll),
+    glue_files: bare(files),
+    glue_resident: bare(resident),
+  };
+  const start = `exec sh -c "$glue_setup" glue ${quote(WORKSPACE)} ${fresh ? "fresh" : "kept"} </dev/null\n`;
+  const without = "[ -n \"$glue_setup\" ] || { echo ':glue:'; echo 'no environment'; echo ':end:'; exit; }\n";
+  let said = await toolbox.execute(`${without}${start}`, { seconds: 120, env, signal });
+  if (said === "no environment\n") {
+    const texts = Object.entries(env).map(([name, text]) => `export ${name}=${quote(text)}\n`);
+    said = await toolbox.execute(`${texts.join("")}${start}`, { seconds: 120, signal });
+  }
   const lines = said.split("\n");
   const value = (word: string) => lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
   const lacks = lines.filter((line) => line.startsWith("lacks ")).map((line) => line.slice(6));

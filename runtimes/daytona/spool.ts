@@ -4,7 +4,7 @@ import { type ByteStream, GlueError } from "../contract.ts";
 import { type Place, spoolOf } from "./place.ts";
 import { type Mark, type Poll, parsePoll } from "./poll.ts";
 import { Residency } from "./residency.ts";
-import type { PlainCommand } from "./resident.ts";
+import { type PlainCommand, plainWords } from "./resident.ts";
 import { SUDO } from "./sudo.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -70,11 +70,27 @@ export class Spool {
     return await this.#request(id, request, old);
   }
 
-  /** Starts it by a request, in the sandbox's shell. */
-  async #request(id: string, { script, stdin, ms }: StartRequest, old: readonly string[]): Promise<Poll> {
-    const { sh, own } = this.#place;
+  /** Starts it by a request, in the sandbox's shell; without one where perl can do it, which takes far fewer programs. */
+  async #request(id: string, { script, plain, stdin, ms }: StartRequest, old: readonly string[]): Promise<Poll> {
+    const { sh, own, perl } = this.#place;
     const kind = typeof stdin === "string" ? { none: "none", pieces: "pieces", stored: "file" }[stdin] : "file";
     const words = [sh, `${own}/carry.sh`, "start", sh, this.folder, id, kind].map(quote).join(" ");
+    const once =
+      perl === undefined || plain === undefined || kind === "pieces"
+        ? undefined
+        : [
+            perl,
+            `${own}/resident.pl`,
+            "once",
+            this.folder,
+            sh,
+            id,
+            String(ms),
+            old.join(" "),
+            kind === "file" ? "1" : "",
+            "",
+            "",
+          ];
     const lines = [
       `cd ${quote(this.folder)} || exit`,
       "glue_mine=no",
@@ -82,12 +98,13 @@ export class Spool {
       `set -C`,
       `if { true >${id}.lock; } 2>/dev/null; then`,
       `set +C`,
-      ...old.map((name) => `rm -rf ${name}.*`),
+      ...(once === undefined ? old.map((name) => `rm -rf ${name}.*`) : []),
       ...(typeof stdin === "string"
         ? []
         : [`printf %s ${quote(Buffer.from(stdin).toString("base64"))} | base64 -d >${id}.stdin`]),
-      `printf %s ${quote(script)} >${id}.run || { rm -rf ${id}.lock; exit; }`,
-      "glue_mine=yes",
+      ...(once === undefined || plain === undefined
+        ? [`printf %s ${quote(script)} >${id}.run || { rm -rf ${id}.lock; exit; }`, "glue_mine=yes"]
+        : [`exec ${[...once, ...plainWords(plain)].map(quote).join(" ")} </dev/null`]),
       `elif [ ! -e ${id}.lock ]; then exit`,
       "fi",
       `exec ${words} $glue_mine ${INLINE_BYTES} ${ms} 1 0 0 1 0 0 0 </dev/null`,

@@ -29,6 +29,8 @@ export interface ToolboxFacts {
 export interface ExecuteOptions {
   /** What the script may take in the sandbox, whole seconds. */
   readonly seconds: number;
+  /** What the script finds in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,12 +57,16 @@ export class Toolbox {
   }
 
   /** Runs a script to its end and returns what it printed between the lines `:glue:` and `:end:`. It must bear being run twice. */
-  async execute(script: string, { seconds, signal }: ExecuteOptions): Promise<string> {
+  async execute(script: string, { seconds, env, signal }: ExecuteOptions): Promise<string> {
     for (let torn = 0; ; torn += 1) {
       const ask: Ask = {
         method: "POST",
         url: `${this.facts.url}/process/execute`,
-        json: { command: `${LIKE_SH}${script}`, timeout: Math.ceil(seconds) },
+        json: {
+          command: `${LIKE_SH}${script}`,
+          timeout: Math.ceil(seconds),
+          ...(env === undefined ? {} : { envs: env }),
+        },
         deadlineMs: seconds * 1_000 + 10_000,
         signal,
       };

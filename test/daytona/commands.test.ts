@@ -256,9 +256,12 @@ slowWithDouble(
     await withSession(double, async (session) => {
       await run(session, { argv: ["true"] });
       const before = double.requests.length;
+      const connections = double.connections();
       for (let index = 0; index < 100; index += 1) await run(session, { argv: ["echo", String(index)] });
       const perCommand = (double.requests.length - before) / 100;
-      console.log(`requests a command: ${perCommand}`);
+      const opened = double.connections() - connections;
+      console.log(`requests a command: ${perCommand}; connections opened for them: ${opened}`);
+      expect(opened).toBeLessThanOrEqual(3);
       // A busy machine makes it two: the output, and then the end.
       expect(perCommand).toBeLessThan(2.5);
       const quiet = double.requests.length;

@@ -103,6 +103,22 @@ testWithDouble(
   60_000,
 );
 
+testWithDouble("what is uploaded goes in parts of a length that is told, none of them large", async () => {
+  await withSession(double, async ({ workspace }) => {
+    const before = double.uploads.length;
+    const size = 20_000_000;
+    await workspace.upload("parts", new Blob([new Uint8Array(size)]).stream(), { size });
+    const parts = double.uploads.slice(before);
+    expect(parts.length).toBeGreaterThan(1);
+    for (const { length, chunked } of parts) {
+      expect(chunked).toBe(false);
+      expect(length).toBeGreaterThan(0);
+      expect(length).toBeLessThan(50_000_000);
+    }
+    expect(await workspace.stat("parts")).toMatchObject({ size });
+  });
+});
+
 testWithDouble(`a range is read from where it is asked for, also beyond the end`, async () => {
   await withSession(double, async ({ workspace }) => {
     await workspace.write("digits", Buffer.from("0123456789"));

@@ -160,6 +160,42 @@ describe("whatever becomes of the socket, a command runs once and its output is 
 });
 
 testWithDouble(
+  "one that is lost again and again holds nobody up: ten commands at once run all the same",
+  async () => {
+    for (let count = 0; count < 3; count += 1) {
+      // Whether there is one yet or not: what started the command is killed.
+      for (let tries = 0; tries < 20; tries += 1) await run(session, { argv: ["true"] });
+      await failureOf(run(session, "kill -9 $PPID; sleep 2"));
+    }
+    for (let count = 0; count < 6; count += 1) await run(session, { argv: ["true"] });
+    const began = performance.now();
+    const requests = await requestsOf(async () => {
+      const all = Array.from({ length: 10 }, (_, index) => run(session, `sleep 0.2; echo ${index}`));
+      expect((await Promise.all(all)).map(({ out }) => out)).toEqual(Array.from(all, (_, index) => `${index}\n`));
+    });
+    expect(requests).toBeLessThanOrEqual(20);
+    // All at the same time, however busy the machine.
+    expect(performance.now() - began).toBeLessThan(10_000);
+  },
+  60_000,
+);
+
+testWithDouble(
+  "one whose socket is cut after it has lasted is followed by another, however often",
+  async () => {
+    const MANY = 5;
+    for (let round = 0; round < MANY; round += 1) {
+      double.faults.clear();
+      await untilResident();
+      for (let count = 0; count < 21; count += 1) await run(session, { argv: ["true"] });
+      await failureOf(run(session, "kill -9 $PPID; sleep 2"));
+    }
+    await untilResident();
+  },
+  120_000,
+);
+
+testWithDouble(
   "a command outlives the session's letting go, and its output can be read from its file to the end",
   async () => {
     await untilResident();

@@ -38,6 +38,10 @@ export interface Double {
   readonly faults: Faults;
   /** Every request so far, as `METHOD /path`, without its query. */
   readonly requests: string[];
+  /** How many connections its clients have opened so far. */
+  connections(): number;
+  /** Of every upload so far: the length that was told before its body, and how that was sent. */
+  readonly uploads: { readonly length: number; readonly chunked: boolean }[];
   /** The sandboxes that are not destroyed. */
   sandboxes(): Sandbox[];
   find(idOrName: string): Sandbox | undefined;
@@ -58,6 +62,8 @@ export function startDouble(options: DoubleOptions = {}): Double {
   const folder = mkdtempSync(join(tmpdir(), "glue-daytona-"));
   const faults = new Faults();
   const requests: string[] = [];
+  const ports = new Set<number>();
+  const uploads: Double["uploads"] = [];
   const server = Bun.serve<SocketPair, never>({
     hostname: "127.0.0.1",
     port: 0,
@@ -70,6 +76,12 @@ export function startDouble(options: DoubleOptions = {}): Double {
       const url = new URL(request.url);
       const name = `${request.method} ${url.pathname}`;
       requests.push(name);
+      const port = server.requestIP(request)?.port;
+      if (port !== undefined) ports.add(port);
+      if (url.pathname.endsWith("/files/bulk-upload")) {
+        const { headers } = request;
+        uploads.push({ length: Number(headers.get("content-length")), chunked: headers.has("transfer-encoding") });
+      }
       const hits = faults.take(name);
       const delay = latencyMs + hits.reduce((sum, { act, ms = 0 }) => (act === "delay" ? sum + ms : sum), 0);
       if (delay > 0) await Bun.sleep(delay);
@@ -128,6 +140,8 @@ export function startDouble(options: DoubleOptions = {}): Double {
     folder,
     faults,
     requests,
+    connections: () => ports.size,
+    uploads,
     sandboxes: () => [...control.sandboxes.values()].filter(({ state }) => state !== "destroyed"),
     find: (idOrName) => control.find(idOrName),
     async stop() {

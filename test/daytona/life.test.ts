@@ -1,0 +1,100 @@
+/** A sandbox from its making to its end: what it is made with, when it is used, and what keeps it. */
+import { expect } from "bun:test";
+import type { Progress } from "../../runtimes/contract.ts";
+import { ControlPlane } from "../../runtimes/daytona/control-plane.ts";
+import { createRuntime } from "../../runtimes/daytona/index.ts";
+import { Transport } from "../../runtimes/daytona/transport.ts";
+import { type Double, type DoubleOptions, startDouble } from "../doubles/daytona/server.ts";
+import { slowWithDouble, testWithDouble } from "./double.ts";
+import { contextFor, openOn, optionsFor, run } from "./support.ts";
+
+async function withDouble(options: DoubleOptions, use: (double: Double) => Promise<void>): Promise<void> {
+  const double = startDouble(options);
+  try {
+    await use(double);
+  } finally {
+    await double.stop();
+  }
+}
+
+testWithDouble("at its start it is said when it stops and when it is deleted, and the service was told so", () =>
+  withDouble({}, async (double) => {
+    const said: string[] = [];
+    const progress: Progress = ({ what }) => void said.push(what);
+    const options = await optionsFor(double, { "daytona.auto_stop_minutes": "7", "daytona.lifetime_minutes": "2880" });
+    const session = await createRuntime().open(options, { ...contextFor(), progress });
+    expect(said[0]).toContain("stops after 7 idle minutes, deleted 2 days later");
+    expect(double.sandboxes().map(({ intervals }) => intervals)).toMatchObject([{ autoStop: 7, autoDelete: 2_880 }]);
+    await session.close();
+  }),
+);
+
+for (const key of ["daytona.auto_stop_minutes", "daytona.lifetime_minutes"]) {
+  testWithDouble(`${key}: 0, which is never or at once, is refused before anything is asked for`, async () => {
+    const wrong = optionsFor({ url: "http://127.0.0.1:9/api", apiKey: "k" }, { [key]: "0" });
+    await expect(wrong).rejects.toMatchObject({ code: "optionInvalid", message: expect.stringContaining(key) });
+  });
+}
+
+testWithDouble("one that is said to be started before it answers is waited for, by looking at its state", () =>
+  withDouble({}, async (double) => {
+    double.faults.add({ on: /process\/execute$/, act: 502, times: 2 });
+    double.faults.add({ on: /process\/execute$/, act: 404, skip: 2, times: 1 });
+    const session = await openOn(double);
+    expect((await run(session, { argv: ["echo", "up"] })).out).toBe("up\n");
+    const first = double.requests.findIndex((request) => request.endsWith("/process/execute"));
+    const between = double.requests.slice(first).slice(0, 6);
+    expect(between.filter((request) => request.startsWith("GET /api/sandbox/"))).toHaveLength(3);
+    await session.close();
+  }),
+);
+
+testWithDouble("requests go to the address that the service gives for the sandbox", () =>
+  withDouble({}, async (double) => {
+    const session = await openOn(double);
+    const [sandbox] = double.sandboxes();
+    await run(session, { argv: ["true"] });
+    const others = double.requests.filter(
+      (request) => !request.startsWith("POST /api/") && !request.startsWith("GET /api/"),
+    );
+    expect(others.length).toBeGreaterThan(1);
+    for (const request of others) expect(request).toContain(` /toolbox/${sandbox?.id}/`);
+    await session.close();
+  }),
+);
+
+slowWithDouble("while it is held it is not stopped, whatever it is asked; let go of, it is", () =>
+  withDouble({ minuteMs: 300 }, async (double) => {
+    const session = await openOn(double, { "daytona.auto_stop_minutes": "5" });
+    const state = () => double.find(session.handle.name)?.state;
+    for (let count = 0; count < 10; count += 1) {
+      await Bun.sleep(400);
+      await session.renew?.();
+    }
+    expect(state()).toBe("started");
+    await session.detach();
+    for (let waited = 0; state() !== "stopped" && waited < 10_000; waited += 50) await Bun.sleep(50);
+    expect(state()).toBe("stopped");
+  }),
+);
+
+testWithDouble("lists are understood as they came before they had pages, too", async () => {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => Response.json([{ id: "a", state: "new" }]) });
+  const transport = new Transport("key");
+  const control = new ControlPlane(transport, `http://127.0.0.1:${server.port}/api`);
+  expect(await control.list({})).toEqual([{ id: "a", state: "new" }]);
+  await transport.close();
+  await server.stop(true);
+});
+
+testWithDouble("too many requests: the next waits as long as the longest of the answer's headers says", () =>
+  withDouble({}, async (double) => {
+    const session = await openOn(double);
+    const headers = { "Retry-After-authenticated": "1", "Retry-After-sandbox-lifecycle": "2" };
+    double.faults.add({ on: /process\/execute$/, act: 429, times: 1, headers });
+    const began = performance.now();
+    expect((await run(session, { argv: ["echo", "x"] })).out).toBe("x\n");
+    expect(performance.now() - began).toBeGreaterThan(1_990);
+    await session.close();
+  }),
+);
