@@ -10,6 +10,14 @@ const Executed = v.object({ exitCode: v.nullish(v.number()), result: v.nullish(v
 
 /** How long a sandbox that is said to run may answer nothing before that is an error. */
 const PATIENCE_MS = 60_000;
+/** What the waiting between repetitions goes by; milliseconds. Given by tests, in which a minute is no minute. */
+export interface Clock {
+  now(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+const REAL_CLOCK: Clock = { now: () => performance.now(), sleep: (ms) => Bun.sleep(ms) };
+
 /** A 400 is an answer about the request where it comes again and again from a sandbox that runs. */
 const REFUSALS = 4;
 
@@ -43,17 +51,20 @@ export class Toolbox {
   readonly transport: Transport;
   readonly #control: ControlPlane;
   readonly #onDeath: (death: SandboxDeath) => void;
+  readonly #clock: Clock;
 
   constructor(
     transport: Transport,
     control: ControlPlane,
     facts: ToolboxFacts,
     onDeath: (death: SandboxDeath) => void,
+    clock: Clock = REAL_CLOCK,
   ) {
     this.transport = transport;
     this.#control = control;
     this.facts = facts;
     this.#onDeath = onDeath;
+    this.#clock = clock;
   }
 
   /** Runs a script to its end and returns what it printed between the lines `:glue:` and `:end:`. It must bear being run twice. */
@@ -130,7 +141,7 @@ export class Toolbox {
   }
 
   async #persist<T>(ask: Ask, read: (answer: Answer) => Promise<T>): Promise<T> {
-    const until = performance.now() + PATIENCE_MS;
+    const until = this.#clock.now() + PATIENCE_MS;
     let refusals = 0;
     for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
       let problem: unknown;
@@ -157,7 +168,7 @@ export class Toolbox {
         problem = error;
       }
       await this.alive(problem);
-      if (performance.now() > until || refusals >= REFUSALS) {
+      if (this.#clock.now() > until || refusals >= REFUSALS) {
         const why = problem instanceof Error ? problem.message : String(problem);
         throw new GlueError("runtimeUnreachable", `The sandbox ${this.facts.name} does not respond: ${why}.`, {
           hint: "The service says that it runs: it may be short of memory. Close the session, or look at it in the dashboard.",
@@ -165,7 +176,7 @@ export class Toolbox {
           retryable: true,
         });
       }
-      await Bun.sleep(wait);
+      await this.#clock.sleep(wait);
     }
   }
 }
