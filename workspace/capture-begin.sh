@@ -29,6 +29,7 @@ trap 'exit 130' INT TERM HUP
 
 fail() {
   printf 'fail %s\n' "$*"
+  wait
   exit 3
 }
 warn() { printf 'warn %s\n' "$*" >>"$tmp/said"; }

@@ -36,6 +36,48 @@ own_objects=$quoted borrowed= head= head_tree= headref=none
 seed=$GLUE_BASE_TREE last= last_tree= last_parent=$GLUE_BASE last_parent_tree=$GLUE_BASE_TREE
 [ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent last_parent_tree <"$GLUE_GIT/glue-state"
 
+# --- which files are ignored: as git status says it inside ---
+for name in "$common/info/exclude" "$glue_xdg/git/ignore"; do
+  [ -r "$name" ] || continue
+  while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line"; done <"$name" >>"$tmp/ignore"
+done
+# Whether one of the files names more rules, or may. Without a process: there are enough of them.
+mentions_rules() {
+  for name in "$@"; do
+    [ -r "$name" ] || continue
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in *[eE][xX][cC][lL][uU][dD][eE][sS][fF][iI][lL][eE]* | *[iI][nN][cC][lL][uU][dD][eE]*) return 0 ;; esac
+    done <"$name"
+  done
+  return 1
+}
+if mentions_rules "$common/config" "$glue_home/.gitconfig" "$glue_xdg/git/config" /etc/gitconfig; then
+  name=$(cd "$GLUE_TREE" && unset GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL && HOME=$glue_home XDG_CONFIG_HOME=$glue_xdg git -c safe.directory='*' config --path --get core.excludesFile 2>"$tmp/err")
+  [ -n "$name" ] && [ -r "$name" ] && cat "$name" >>"$tmp/ignore"
+fi
+
+# --- the private index: seeded with what the workspace's own index tracks, never a copy of it, because its stat cache vouches for
+# converted, assumed and racy content ---
+GIT_INDEX_FILE=$tmp/index
+export GIT_INDEX_FILE
+# Sets $tmp/others to what is not tracked.
+others() { own ls-files -o -z -X "$tmp/included" --exclude-standard >"$tmp/others" 2>"$tmp/others.err"; }
+# Uncompressed: what is added here is read once more at once, and compressed for its way.
+add_once() { own -c core.looseCompression=0 add -u -v --ignore-errors >"$tmp/added" 2>"$tmp/add.err"; }
+ahead=0 adding=
+if [ -e "$GLUE_GIT/index" ]; then
+  cp -p "$GLUE_GIT/index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"
+  # Mostly the index is still the right one: the files are read while the workspace's .git is looked at. Where it is not, they are read
+  # once more.
+  if [ ! -e "$dot/info/sparse-checkout" ]; then
+    ahead=1
+    others &
+    add_once &
+    adding=$!
+  fi
+fi
+
+# --- what the workspace names ---
 refs=$tmp/glue-refs
 # Whether a ref names anything but the base; and what remembers more than refs do sets it too.
 news=1
@@ -107,31 +149,7 @@ if [ "$state" = ok ] && [ -r "$common/shallow" ]; then
   while IFS= read -r line; do [ "$line" = "$GLUE_BASE" ] || printf '%s\n' "$line" >>"$tmp/borders"; done <"$common/shallow"
 fi
 
-# --- which files are ignored: as git status says it inside ---
-for name in "$common/info/exclude" "$glue_xdg/git/ignore"; do
-  [ -r "$name" ] || continue
-  while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line"; done <"$name" >>"$tmp/ignore"
-done
-# Whether one of the files names more rules, or may. Without a process: there are enough of them.
-mentions_rules() {
-  for name in "$@"; do
-    [ -r "$name" ] || continue
-    while IFS= read -r line || [ -n "$line" ]; do
-      case $line in *[eE][xX][cC][lL][uU][dD][eE][sS][fF][iI][lL][eE]* | *[iI][nN][cC][lL][uU][dD][eE]*) return 0 ;; esac
-    done <"$name"
-  done
-  return 1
-}
-if mentions_rules "$common/config" "$glue_home/.gitconfig" "$glue_xdg/git/config" /etc/gitconfig; then
-  name=$(cd "$GLUE_TREE" && unset GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL && HOME=$glue_home XDG_CONFIG_HOME=$glue_xdg git -c safe.directory='*' config --path --get core.excludesFile 2>"$tmp/err")
-  [ -n "$name" ] && [ -r "$name" ] && cat "$name" >>"$tmp/ignore"
-fi
-
-# --- the private index: seeded with what the workspace's own index tracks, never a copy of it, because its stat cache vouches for
-# converted, assumed and racy content ---
-GIT_INDEX_FILE=$tmp/index
-export GIT_INDEX_FILE
-[ -e "$GLUE_GIT/index" ] && { cp -p "$GLUE_GIT/index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"; }
+# --- whether the index is still the right one ---
 [ -e "$tmp/index" ] || own read-tree "$seed" 2>"$tmp/err" || fail noBase "$GLUE_BASE is not in $GLUE_GIT"
 theirs_tree() {
   if GIT_INDEX_FILE=$dot/index view ls-files -s -z >"$tmp/list" 2>"$tmp/err"; then
@@ -155,22 +173,34 @@ theirs_tree() {
     return 1
   fi
 }
-# Paths that came or went since the seed.
-since() { [ -z "$last" ] || both diff-index --cached --diff-filter=AD --name-only -z "$seed" >"$tmp/since"; }
+# Waits for what was read ahead; $ahead says whether it is of use.
+ahead_done() {
+  [ -z "$adding" ] || wait "$adding" || ahead=0
+  adding=
+}
+# Paths that came or went since the seed, by the index of the last time.
 : >"$tmp/since"
-since &
-since=$!
+since=
+if [ -n "$last" ] && [ -e "$GLUE_GIT/index" ]; then
+  (GIT_INDEX_FILE=$GLUE_GIT/index && both diff-index --cached --diff-filter=AD --name-only -z "$seed" >"$tmp/since") &
+  since=$!
+fi
+reseed=0
 if [ "$state" = ok ] && { [ ! -e "$dot/index" ] || ! GIT_INDEX_FILE=$dot/index view diff-index --cached --quiet "$seed" 2>"$tmp/err"; }; then
-  wait "$since"
+  reseed=1
+fi
+[ -z "$since" ] || wait "$since" || fail git cannot compare with the seed
+if [ "$reseed" = 1 ]; then
+  ahead_done
+  wait
+  ahead=0
   if theirs=$(theirs_tree 2>"$tmp/err") && both read-tree -i -m "$theirs" 2>"$tmp/err"; then
     seed=$theirs
+    : >"$tmp/since"
   else
     warn "what the workspace tracks could not be read: $(head -n 1 "$tmp/err")"
   fi
-  since &
-  since=$!
 fi
-wait "$since" || fail git cannot compare with the seed
 if [ "$state" = ok ] && [ -e "$dot/info/sparse-checkout" ]; then
   # Not on disk on purpose is no deletion.
   GIT_INDEX_FILE=$dot/index view ls-files -t -z 2>"$tmp/err" | lines | sed -n 's/^S //p' >"$tmp/list"
@@ -180,6 +210,7 @@ if [ "$state" = ok ] && [ -e "$dot/info/sparse-checkout" ]; then
 fi
 # What came back although ignored is tracked again, what is ignored by now was never tracked.
 if [ -s "$tmp/since" ]; then
+  ahead_done
   own update-index --add --remove --replace -z --stdin <"$tmp/since" 2>"$tmp/err"
   both diff-index --cached --diff-filter=A --name-only -z "$seed" | own check-ignore --no-index -z --stdin >"$tmp/list"
   [ -s "$tmp/list" ] && own update-index --force-remove -z --stdin <"$tmp/list"

@@ -109,17 +109,22 @@ export async function addPack(options: GitOptions, pack: Uint8Array | Blob | Byt
   await git(["index-pack", "--stdin", "--fix-thin"], { ...options, stdin: pack });
 }
 
-/** Packs up to this size are unpacked: that is faster, and git proves links as it goes. In bytes; the objects can be much larger. */
-const UNPACK_BYTES = 256_000;
+/**
+ * In packs up to this size git proves links as it reads them, by one thread and without compressing again what it completes them with:
+ * that is faster. In bytes; the objects can be much larger.
+ */
+const SMALL_BYTES = 256_000;
+const FAST = ["pack.threads=1", "core.compression=0"] as const;
 
 /**
  * As `addPack`, and answers whether git has proven that everything an object of the pack points to is here. Where it has not, that
  * is no more than an open question: git refuses here also what it only frowns at elsewhere.
  */
 export async function addLinkedPack(options: GitOptions, pack: Uint8Array | Blob): Promise<boolean> {
-  if (pack instanceof Uint8Array && pack.length <= UNPACK_BYTES) {
+  if (pack instanceof Uint8Array && pack.length <= SMALL_BYTES) {
+    const config = [...(options.config ?? []), ...FAST];
     try {
-      await git(["unpack-objects", "--strict", "-q"], { ...options, stdin: pack });
+      await git(["index-pack", "--stdin", "--fix-thin", "--strict"], { ...options, config, stdin: pack });
       return true;
     } catch (error) {
       if (!isGlueError(error, "gitFailed")) throw error;

@@ -1,7 +1,6 @@
 # The capture itself; capture-begin.sh says what it is given, and comes before it with the two other parts.
 
 # --- add until nothing more changes, at most three times ---
-others() { own ls-files -o -z -X "$tmp/included" --exclude-standard >"$tmp/others" 2>"$tmp/others.err"; }
 in_tree() { (cd "$GLUE_TREE" && "$@"); }
 check_size() {
   lines <"$tmp/others" | sed '/\/$/d' | unlines >"$tmp/list"
@@ -15,7 +14,7 @@ check_size() {
 }
 # git add gives everything up where a file goes between its two looks at it; update-index looks once and takes what is gone for deleted.
 add_tracked() {
-  own add -u --ignore-errors 2>"$tmp/add.err" && return 0
+  add_once && return 0
   tries=0
   while vanished; do
     [ "$tries" -lt 20 ] || fail git cannot read files that come and go this fast: "$(head -n 1 "$tmp/add.err")"
@@ -33,7 +32,8 @@ check() {
   [ -s "$tmp/add.err" ] || : >"$tmp/quiescent"
 }
 
-make_tree() { tree=$(own write-tree 2>"$tmp/tree.err"); }
+# Trees hardly get smaller by compression.
+make_tree() { own -c core.looseCompression=0 write-tree >"$tmp/tree" 2>"$tmp/tree.err" && read -r tree <"$tmp/tree"; }
 # The last commit, only where the tree differs from the one that was committed inside.
 make_commit() {
   if [ "$tree" = "$parent_tree" ]; then
@@ -41,7 +41,7 @@ make_commit() {
   elif [ "$tree" = "$last_tree" ] && [ "$parent" = "$last_parent" ]; then
     final=$last
   else
-    final=$(printf '%s\n' "$GLUE_MESSAGE" | both commit-tree "$tree" -p "$parent" 2>"$tmp/tree.err")
+    both commit-tree -m "$GLUE_MESSAGE" -p "$parent" "$tree" >"$tmp/commit" 2>"$tmp/tree.err" && read -r final <"$tmp/commit"
   fi
 }
 # Whether what is staged is what is committed or what is on disk.
@@ -61,6 +61,26 @@ index_only() {
     printf '%s refs/glue/pending/index\n' "$staged" >>"$refs"
   fi
 }
+# What came from the workspace's own objects is kept here too: its .git may be gone the next time.
+must_keep() { [ "$parent" != "$last_parent" ] || { [ "$news" = 1 ] && ! cmp -s "$refs" "$GLUE_GIT/glue-refs"; }; }
+named=$last
+name_it() { [ "$final" = "$named" ] || own update-ref refs/glue/captured "$final" 2>"$tmp/ref.err"; }
+# While the rest is done, where all of it is here already.
+name_ahead() {
+  must_keep || [ "$final" = "$named" ] || {
+    name_it &
+    named=$final
+  }
+}
+# Whether there is so little that threads would cost more than they save.
+is_little() {
+  [ "$parent" = "$last_parent" ] && [ ! -s "$tmp/others" ] || return 1
+  count=0
+  while read -r line; do
+    count=$((count + 1))
+    [ "$count" -lt 100 ] || return 1
+  done <"$tmp/added"
+}
 # What is new, as a pack. One that was not fetched whole the last time stays as it is, so that the fetching can be gone on with.
 make_pack() {
   pack=$tmp/pack
@@ -72,7 +92,9 @@ make_pack() {
   if [ -e "$GLUE_GIT/glue-pack" ] && cmp -s "$tmp/glue-wanted" "$GLUE_GIT/glue-wanted"; then
     pack=$GLUE_GIT/glue-pack
   else
-    both pack-objects --revs --thin --stdout --delta-base-offset -q <"$tmp/glue-wanted" >"$tmp/pack" 2>"$tmp/tree.err"
+    threads=0
+    ! is_little || threads=1
+    both -c pack.threads="$threads" pack-objects --revs --thin --stdout --delta-base-offset -q <"$tmp/glue-wanted" >"$tmp/pack" 2>"$tmp/tree.err"
   fi
 }
 
@@ -90,8 +112,13 @@ esac
 passes=0 quiescent=0 ready=0
 while [ "$passes" -lt 3 ]; do
   passes=$((passes + 1))
-  others &
-  add_tracked
+  ahead_done
+  if [ "$ahead" = 0 ]; then
+    wait
+    others &
+    add_tracked
+  fi
+  ahead=0
   wait
   if [ -s "$tmp/others" ]; then
     check_size
@@ -101,7 +128,7 @@ while [ "$passes" -lt 3 ]; do
   check &
   # While that looks: mostly nothing has moved, and then this is the answer.
   ready=0
-  if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && make_pack; then ready=1; fi
+  if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && name_ahead && make_pack; then ready=1; fi
   wait
   if [ -e "$tmp/quiescent" ]; then
     quiescent=1
@@ -149,33 +176,38 @@ if [ "$ready" = 0 ] && ! make_pack; then
   fi
   make_pack || { cat "$tmp/tree.err" >&2; fail git pack-objects; }
 fi
-# What came from the workspace's own objects is kept here too: its .git may be gone the next time.
 keep=0
-if [ "$parent" != "$last_parent" ] || { [ "$news" = 1 ] && ! cmp -s "$refs" "$GLUE_GIT/glue-refs"; }; then keep=1; fi
-name_it() { [ "$final" = "$last" ] || own update-ref refs/glue/captured "$final" 2>"$tmp/ref.err"; }
-if [ "$keep" = 0 ]; then name_it & fi
-size=$(wc -c <"$pack")
-size=$((size))
+if must_keep; then keep=1; else name_ahead; fi
+wc -c <"$pack" >"$tmp/size" &
+sizing=$!
 if [ "$keep" = 1 ]; then
+  wait "$sizing"
+  read -r size <"$tmp/size"
   if [ "$size" -le 1000000 ]; then own unpack-objects -q <"$pack"; else own index-pack --stdin --fix-thin <"$pack" >"$tmp/list"; fi 2>"$tmp/err" ||
     { cat "$tmp/err" >&2; fail git cannot keep what was captured; }
   name_it
 fi
-wait
-if [ -s "$tmp/ref.err" ]; then cat "$tmp/ref.err" >&2; fail git update-ref; fi
 [ ! -e "$tmp/said" ] || cat "$tmp/said"
 printf 'tree %s\nhead %s\nparent %s\nheadref %s\ngit %s\npasses %d\nquiescent %d\n' "$tree" "$final" "$parent" "$headref" "$state" "$passes" "$quiescent"
 [ -s "$tmp/shallow" ] && sed 's/^/shallow /' "$tmp/shallow"
+cat "$refs"
+wait
+if [ -s "$tmp/ref.err" ]; then cat "$tmp/ref.err" >&2; fail git update-ref; fi
+read -r size <"$tmp/size"
+exec 4<"$pack"
+if [ "$size" -gt "$GLUE_INLINE" ] && [ "$pack" = "$tmp/pack" ]; then
+  # Killed in between, it leaves a pack that nothing is said of.
+  { rm -f "$GLUE_GIT/glue-wanted" && mv "$pack" "$GLUE_GIT/glue-pack" && mv "$tmp/glue-wanted" "$GLUE_GIT/"; } || fail noSpace cannot write to "$GLUE_GIT"
+fi
 printf '%s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" >"$tmp/glue-state" && mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" ||
   fail noSpace cannot write to "$GLUE_GIT"
+# The pack is open, and stays readable.
+trap - EXIT
+rm -rf "$tmp" &
 if [ "$size" -le "$GLUE_INLINE" ]; then
-  printf 'pack %d\nend\n' "$size" >"$tmp/end"
-  cat "$GLUE_GIT/glue-refs" "$tmp/end" "$pack"
+  printf 'pack %d\nend\n' "$size"
+  cat <&4
 else
-  if [ "$pack" = "$tmp/pack" ]; then
-    # Killed in between, it leaves a pack that nothing is said of.
-    { rm -f "$GLUE_GIT/glue-wanted" && mv "$pack" "$GLUE_GIT/glue-pack" && mv "$tmp/glue-wanted" "$GLUE_GIT/"; } || fail noSpace cannot write to "$GLUE_GIT"
-  fi
-  cat "$GLUE_GIT/glue-refs"
   printf 'pack %d file\nend\n' "$size"
 fi
+wait
