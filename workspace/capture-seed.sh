@@ -32,9 +32,9 @@ quote "$GLUE_GIT/objects"
 own_objects=$quoted borrowed= head= head_tree= headref=none
 
 # The state that the last capture left: the tree that the private index was seeded with, its commit, and what that consisted of; the
-# tree of the commit that was checked out.
-seed=$GLUE_BASE_TREE last= last_tree= last_parent=$GLUE_BASE last_parent_tree=$GLUE_BASE_TREE
-[ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent last_parent_tree <"$GLUE_GIT/glue-state"
+# tree of the commit that was checked out; 0 where surely no path came or went since the seed.
+seed=$GLUE_BASE_TREE last= last_tree= last_parent=$GLUE_BASE last_parent_tree=$GLUE_BASE_TREE last_came=
+[ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent last_parent_tree last_came <"$GLUE_GIT/glue-state"
 
 # --- which files are ignored: as git status says it inside ---
 for name in "$common/info/exclude" "$glue_xdg/git/ignore"; do
@@ -64,14 +64,15 @@ export GIT_INDEX_FILE
 others() { own ls-files -o -z -X "$tmp/included" --exclude-standard >"$tmp/others" 2>"$tmp/others.err"; }
 # Uncompressed: what is added here is read once more at once, and compressed for its way.
 add_once() { own -c core.looseCompression=0 add -u -v --ignore-errors >"$tmp/added" 2>"$tmp/add.err"; }
-ahead=0 adding=
+ahead=0 adding= looked=1
 if [ -e "$GLUE_GIT/index" ]; then
   cp -p "$GLUE_GIT/index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"
   # Mostly the index is still the right one: the files are read while the workspace's .git is looked at. Where it is not, they are read
   # once more.
   if [ ! -e "$dot/info/sparse-checkout" ]; then
     ahead=1
-    others &
+    # Where no file came the last time there is mostly none now, and the second look will tell.
+    if [ "$last_came" = 0 ]; then looked=0; else others & fi
     add_once &
     adding=$!
   fi
@@ -180,8 +181,8 @@ ahead_done() {
 }
 # Paths that came or went since the seed, by the index of the last time.
 : >"$tmp/since"
-since=
-if [ -n "$last" ] && [ -e "$GLUE_GIT/index" ]; then
+since= came=0
+if [ -n "$last" ] && [ "$last_came" != 0 ] && [ -e "$GLUE_GIT/index" ]; then
   (GIT_INDEX_FILE=$GLUE_GIT/index && both diff-index --cached --diff-filter=AD --name-only -z "$seed" >"$tmp/since") &
   since=$!
 fi
@@ -210,6 +211,7 @@ if [ "$state" = ok ] && [ -e "$dot/info/sparse-checkout" ]; then
 fi
 # What came back although ignored is tracked again, what is ignored by now was never tracked.
 if [ -s "$tmp/since" ]; then
+  came=1
   ahead_done
   own update-index --add --remove --replace -z --stdin <"$tmp/since" 2>"$tmp/err"
   both diff-index --cached --diff-filter=A --name-only -z "$seed" | own check-ignore --no-index -z --stdin >"$tmp/list"

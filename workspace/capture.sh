@@ -15,7 +15,7 @@ check_size() {
 # git add gives everything up where a file goes between its two looks at it; update-index looks once and takes what is gone for deleted.
 add_tracked() {
   add_once && return 0
-  tries=0
+  tries=0 came=1
   while vanished; do
     [ "$tries" -lt 20 ] || fail git cannot read files that come and go this fast: "$(head -n 1 "$tmp/add.err")"
     tries=$((tries + 1))
@@ -23,10 +23,23 @@ add_tracked() {
   done
 }
 vanished() { grep -qE 'No such file or directory|unable to stat|short read' "$tmp/add.err"; }
+# Sets $little where so little was added that threads would cost more than they save, and $came where a path went.
+note_added() {
+  little=1 count=0
+  while read -r what line; do
+    [ "$what" = add ] || came=1
+    count=$((count + 1))
+    [ "$count" -lt 100 ] || {
+      little=0 came=1
+      return
+    }
+  done <"$tmp/added"
+}
 # Looks once more at everything, and leaves $tmp/quiescent where it is as it was added. A nested repository without a file stays among
 # the others.
 check() {
   own ls-files -t -m -o -z -X "$tmp/included" --exclude-standard >"$tmp/moved" 2>"$tmp/moved.err" || return 0
+  [ "$looked" = 1 ] || { [ ! -s "$tmp/moved" ] && [ ! -s "$tmp/moved.err" ]; } || return 0
   [ ! -s "$tmp/moved" ] || ! lines <"$tmp/moved" | grep -qv '^? .*/$' || return 0
   if [ -s "$tmp/moved.err" ] && grep -qv '^warning: could not open directory ' "$tmp/moved.err"; then return 0; fi
   [ -s "$tmp/add.err" ] || : >"$tmp/quiescent"
@@ -72,15 +85,6 @@ name_ahead() {
     named=$final
   }
 }
-# Whether there is so little that threads would cost more than they save.
-is_little() {
-  [ "$parent" = "$last_parent" ] && [ ! -s "$tmp/others" ] || return 1
-  count=0
-  while read -r line; do
-    count=$((count + 1))
-    [ "$count" -lt 100 ] || return 1
-  done <"$tmp/added"
-}
 # What is new, as a pack. One that was not fetched whole the last time stays as it is, so that the fetching can be gone on with.
 make_pack() {
   pack=$tmp/pack
@@ -93,7 +97,7 @@ make_pack() {
     pack=$GLUE_GIT/glue-pack
   else
     threads=0
-    ! is_little || threads=1
+    [ "$little" = 0 ] || [ "$parent" != "$last_parent" ] || threads=1
     both -c pack.threads="$threads" pack-objects --revs --thin --stdout --delta-base-offset -q <"$tmp/glue-wanted" >"$tmp/pack" 2>"$tmp/tree.err"
   fi
 }
@@ -115,12 +119,15 @@ while [ "$passes" -lt 3 ]; do
   ahead_done
   if [ "$ahead" = 0 ]; then
     wait
+    looked=1
     others &
     add_tracked
   fi
   ahead=0
   wait
+  note_added
   if [ -s "$tmp/others" ]; then
+    little=0 came=1
     check_size
     lines <"$tmp/others" | sed '/\/$/d' | unlines | own update-index --add --remove --replace -z --stdin 2>"$tmp/others.add"
     adopt_nested
@@ -134,6 +141,8 @@ while [ "$passes" -lt 3 ]; do
     quiescent=1
     break
   fi
+  # Only what was not looked for was there.
+  [ "$looked" = 1 ] || passes=0
 done
 if [ "$quiescent" = 0 ]; then
   # Either it moves, or something cannot be read. A tracked path that cannot be read must not pass for an unchanged or a deleted one.
@@ -199,7 +208,7 @@ if [ "$size" -gt "$GLUE_INLINE" ] && [ "$pack" = "$tmp/pack" ]; then
   # Killed in between, it leaves a pack that nothing is said of.
   { rm -f "$GLUE_GIT/glue-wanted" && mv "$pack" "$GLUE_GIT/glue-pack" && mv "$tmp/glue-wanted" "$GLUE_GIT/"; } || fail noSpace cannot write to "$GLUE_GIT"
 fi
-printf '%s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" >"$tmp/glue-state" && mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" ||
+printf '%s %s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" "$came" >"$tmp/glue-state" && mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" ||
   fail noSpace cannot write to "$GLUE_GIT"
 # The pack is open, and stays readable.
 trap - EXIT
