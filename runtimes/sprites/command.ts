@@ -37,8 +37,8 @@ const SECOND_WATCHDOG_MS = 1_500;
 const LINGER_MS = 2_000;
 /** After so long without a word a running command is looked for: a connection can be dead without having ended. */
 const QUIET_MS = 30_000;
-/** Until the sprite's shell must have said that it started. */
-const START_MS = 90_000;
+/** Until the sprite's shell must have said that it started; after that it is ended, and started again where it certainly did not run. */
+const START_MS = 30_000;
 
 /** A command that runs in the sprite, behind one call of the program. */
 export class SpriteCommand implements RunningCommand {

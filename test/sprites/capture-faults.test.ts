@@ -33,6 +33,7 @@ const harmless: readonly [title: string, fault: Fault, slow?: true][] = [
   ["connections end in the middle", { act: "cut", bytes: 500, times: 3 }],
   ["stdout is lost, with exit 0", { act: "lose-stdout", bytes: 500, times: 3 }, true],
   ["there is no exit frame", { act: "no-exit", times: 3 }, true],
+  ["what is sent is cut off", { act: "lose-stdin", bytes: 300, times: 1 }, true],
   ["handshakes are refused", { act: "handshake", status: 502, times: 3 }, true],
   ["the sprite has fallen asleep", { act: "asleep", times: 3 }, true],
   ["answers are late", { act: "delay", ms: 1_500, times: 3 }, true],

@@ -64,6 +64,7 @@ describe("a command", () => {
     ["the connection ends at once", { act: "cut", bytes: 0, times: 1, on: COMMANDS }],
     ["there is no exit frame", { act: "no-exit", times: 1, on: COMMANDS }],
     ["the handshake is refused", { act: "handshake", status: 503, times: 3, on: COMMANDS }],
+    ["what it is to do is cut off on its way", { act: "lose-stdin", bytes: 100, times: 1, on: COMMANDS }],
     ["the output is late", { act: "delay", ms: 800, times: 1, on: COMMANDS }],
   ];
   for (const [title, fault] of whole) {
