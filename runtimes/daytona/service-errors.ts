@@ -66,7 +66,10 @@ export function refusal(what: string, error: ServiceError): GlueError {
       retryable: true,
     });
   }
-  return new GlueError("sandboxCreateFailed", `${said} (${status}).`, { cause: error });
+  return new GlueError("sandboxCreateFailed", `${said} (${status}).`, {
+    hint: "Correct what it names: daytona.snapshot, daytona.target, or another of the options in glue config show.",
+    cause: error,
+  });
 }
 
 /** Nobody answered at the control plane. */

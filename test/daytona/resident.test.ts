@@ -40,16 +40,17 @@ async function untilResident(): Promise<void> {
   throw new Error("no resident came up");
 }
 
+const SURROUNDINGS =
+  "env | grep -v '^GLUE_COMMAND=\\|^_=' | sort; pwd; umask; ulimit -n; grep '^Sig[BI]' /proc/self/status; tty; id; true </dev/tty";
+const OPTIONS = { env: { A: "1 2", "not-a-name": "x" }, cwd: "/tmp" };
+
 testWithDouble(
   "a command finds the same by a request and without: variables, folder, mask, signals, no terminal",
   async () => {
-    const script =
-      "env | grep -v '^GLUE_COMMAND=\\|^_=' | sort; pwd; umask; ulimit -n; grep '^Sig[BI]' /proc/self/status; tty; id; true </dev/tty";
-    const options = { env: { A: "1 2", "not-a-name": "x" }, cwd: "/tmp" };
-    const asked = await run(session, script, options);
+    const asked = await run(session, SURROUNDINGS, OPTIONS);
     await untilResident();
     const before = double.requests.length;
-    expect(await run(session, script, options)).toEqual(asked);
+    expect(await run(session, SURROUNDINGS, OPTIONS)).toEqual(asked);
     expect(double.requests.length).toBe(before);
   },
 );
@@ -208,12 +209,19 @@ testWithDouble(
   },
 );
 
-testWithDouble("a sandbox without perl has none, and a command costs one request", async () => {
-  const bare = startDouble({ lacks: ["perl"] });
-  const its = await openOn(bare);
-  const before = bare.requests.length;
-  for (let count = 0; count < 6; count += 1) expect((await run(its, "echo x; echo y >&2")).out).toBe("x\n");
-  expect(bare.requests.length - before).toBeLessThanOrEqual(8);
-  await its.close();
-  await bare.stop();
-});
+testWithDouble(
+  "a sandbox without perl has none: a command costs one request, and finds the same as elsewhere",
+  async () => {
+    const bare = startDouble({ lacks: ["perl"] });
+    const its = await openOn(bare);
+    expect(await run(its, SURROUNDINGS, OPTIONS)).toEqual(await run(session, SURROUNDINGS, OPTIONS));
+    for (const [, command, expected] of ENDINGS) {
+      for (const where of [its, session]) expect(await run(where, command)).toMatchObject(expected);
+    }
+    const before = bare.requests.length;
+    for (let count = 0; count < 6; count += 1) expect((await run(its, "echo x; echo y >&2")).out).toBe("x\n");
+    expect(bare.requests.length - before).toBeLessThanOrEqual(8);
+    await its.close();
+    await bare.stop();
+  },
+);
