@@ -312,40 +312,44 @@ glue_kill_all() {
   done
 }
 
-# As sh, bash says nothing about a child that was killed.
-[ -z "$BASH_VERSION" ] || set +o posix
 if [ ! -r /proc/self/stat ]; then
   glue_look() { glue_look_ps "$1"; }
   glue_table() { glue_table_ps; }
 fi
-glue_mode=$1 glue_keep=
-case $glue_mode in
-  run | job)
-    glue_id=$2 glue_spool=$3 glue_deadline=$4 glue_grace=$5 glue_cd=$6
-    glue_mark=$glue_id glue_keep=$$
-    shift 6
-    [ "$glue_mode" = run ] || exec </dev/null >"$glue_spool/$glue_id.out" 2>"$glue_spool/$glue_id.err"
-    glue_run "$@"
-    ;;
-  kill | sweep)
-    glue_mark=$2 glue_spool=$3 glue_grace=$4
-    exec 2>/dev/null
-    [ "$glue_mode" = sweep ] || echo . >"$glue_spool/$glue_mark.cancel"
-    PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
-    glue_who
-    glue_end
-    ;;
-  killall)
-    glue_grace=$2
-    shift 2
-    glue_keep=$*
-    PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
-    glue_who
-    glue_kill_all
-    ;;
-  functions) ;; # for a script that has read this in
-  *)
-    echo "glue: no such mode: $glue_mode" >&2
-    exit 125
-    ;;
-esac
+glue_main() {
+  # As sh, bash says nothing about a child that was killed.
+  [ -z "$BASH_VERSION" ] || set +o posix
+  glue_mode=$1 glue_keep=
+  case $glue_mode in
+    run | job)
+      glue_id=$2 glue_spool=$3 glue_deadline=$4 glue_grace=$5 glue_cd=$6
+      glue_mark=$glue_id glue_keep=$$
+      shift 6
+      [ "$glue_mode" = run ] || exec </dev/null >"$glue_spool/$glue_id.out" 2>"$glue_spool/$glue_id.err"
+      glue_run "$@"
+      ;;
+    kill | sweep)
+      glue_mark=$2 glue_spool=$3 glue_grace=$4
+      exec 2>/dev/null
+      [ "$glue_mode" = sweep ] || echo . >"$glue_spool/$glue_mark.cancel"
+      PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
+      glue_who
+      glue_end
+      ;;
+    killall)
+      glue_grace=$2
+      shift 2
+      glue_keep=$*
+      PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
+      glue_who
+      glue_kill_all
+      ;;
+    *)
+      echo "glue: no such mode: $glue_mode" >&2
+      exit 125
+      ;;
+  esac
+}
+
+# Without a mode's work for a script that only reads this in.
+[ "$1" = functions ] || glue_main "$@"

@@ -16,6 +16,8 @@ export interface Script {
   readonly stdin?: Uint8Array | "open";
   /** `0` for what only root may; the container's own user where it is left out. */
   readonly user?: string;
+  /** It ends everything else: nobody need be made ready to run another. */
+  readonly last?: boolean;
 }
 
 /** Where a script runs. */
@@ -100,7 +102,13 @@ export async function startScript(api: DockerApi, place: ScriptPlace, script: Sc
   const input = script.stdin !== undefined;
   if (lane !== undefined) {
     const { startInLane } = await import("./lane/lane.ts");
-    const wire = await startInLane(lane, { id: token, script: text, words, env, input });
+    const wire = await startInLane(lane, {
+      id: script.last === true ? `last-${token}` : token,
+      script: text,
+      words,
+      env,
+      input,
+    });
     if (wire !== undefined) return new RunningScript(api, container, wire, token);
   }
   const spec: ExecSpec = {

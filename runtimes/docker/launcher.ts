@@ -59,5 +59,5 @@ export function endAll(
   graceMs: number,
 ): Promise<ScriptResult> {
   const words = [LAUNCHER_FILE, String(graceMs), main === 1 ? "no" : "yes", laneShell];
-  return runScript(api, { container, lane }, { script: END_ALL, words, user: "0", sh }, graceMs + SLACK_MS);
+  return runScript(api, { container, lane }, { script: END_ALL, words, user: "0", sh, last: true }, graceMs + SLACK_MS);
 }

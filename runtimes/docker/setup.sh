@@ -128,7 +128,7 @@ if [ -n "$lane" ] && [ "$uid" = 0 ] && [ "$main" != 1 ] && [ -p "$own/lane/reque
   [ -z "$lc_all" ] || export LC_ALL="$lc_all"
   PATH=$path_was
   [ -n "$had_path" ] || unset PATH
-  pid=$("$setsid" -f "$found" -c "$lane" glue "$own/lane" "$setsid" "$found" "$lane_start" 9>&- </dev/null 2>/dev/null)
+  pid=$("$setsid" -f "$found" -c "$lane" glue "$own/lane" "$setsid" "$found" "$lane_start" "$own/launch.sh" 9>&- </dev/null 2>/dev/null)
   read -r line <"/proc/$pid/stat"
   rest=${line##*) }
   set -f

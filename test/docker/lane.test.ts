@@ -9,15 +9,20 @@ setDefaultTimeout(120_000);
 
 const lane = ({ sessionDir }: OpenContext) => join(sessionDir, "lane");
 
-/** What keeps the lane open in the container: the process that `docker top` shows with its script. */
-function lanePid(session: RuntimeSession): string | undefined {
+/** What `docker top` shows with a script in which `mark` stands. */
+function pidOf(session: RuntimeSession, mark: string, butNot?: string): string | undefined {
   const { out } = docker("top", session.handle.name, "-eo", "pid,args");
   return out
     .split("\n")
-    .find((line) => line.includes("glue_x_id") && line.includes("requests"))
+    .find((line) => line.includes(mark) && (butNot === undefined || !line.includes(butNot)))
     ?.trim()
     .split(/\s+/)[0];
 }
+
+/** What keeps the lane open in the container. */
+const lanePid = (session: RuntimeSession) => pidOf(session, "exec 3<>");
+/** The shell that is ready for the next command. */
+const readyPid = (session: RuntimeSession) => pidOf(session, "glue_x_name", "exec 3<>");
 
 /** The commands that were started by execs of the engine's while `work` ran. */
 async function execsDuring(session: RuntimeSession, work: () => Promise<void>): Promise<number> {
@@ -51,7 +56,7 @@ testNeeding(
       });
       // A machine that is too busy to take a request up within two seconds sends it the other way.
       expect(execs).toBeLessThan(5);
-      expect(readdirSync(lane(context))).toEqual(["requests"]);
+      expect(readdirSync(lane(context)).sort()).toEqual(["next", "requests"]);
     });
   },
 );
@@ -80,6 +85,7 @@ testNeeding(
   async () => {
     await withSession({}, async (session, context) => {
       const pid = Number(lanePid(session));
+      process.kill(Number(readyPid(session)), "SIGKILL");
       process.kill(pid, "SIGSTOP");
       expect(await run(session, "echo once >>/tmp/once; cat /tmp/once")).toMatchObject({ exitCode: 0, out: "once\n" });
       process.kill(pid, "SIGCONT");
@@ -88,7 +94,7 @@ testNeeding(
       expect(await run(session, "cat /tmp/once")).toMatchObject({ out: "once\n" });
       process.kill(Number(lanePid(session)), "SIGKILL");
       expect(await execsDuring(session, async () => void (await run(session, "true")))).toBe(1);
-      expect(readdirSync(lane(context))).toEqual(["requests"]);
+      expect(readdirSync(lane(context)).sort()).toEqual(["next", "requests"]);
     });
   },
 );
@@ -112,6 +118,38 @@ testNeeding(
         out: "more\n",
         err: "no\n",
       });
+    });
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "a shell that waits is ready for the next command; where it is stopped or dead, the lane or the engine has the command, once",
+  async () => {
+    await withSession({}, async (session) => {
+      const first = readyPid(session);
+      expect(first).toBeDefined();
+      const script = "echo $PPID; echo once >>/tmp/once; cat /tmp/once";
+      expect(await run(session, script)).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\nonce\n$/) });
+      await Bun.sleep(300);
+      const second = readyPid(session);
+      expect(second).toBeDefined();
+      expect(second).not.toBe(first);
+      process.kill(Number(second), "SIGKILL");
+      const execs = await execsDuring(session, async () => {
+        expect(await run(session, "rm /tmp/once; echo once >>/tmp/once; cat /tmp/once")).toMatchObject({
+          out: "once\n",
+        });
+      });
+      expect(execs).toBe(0);
+    });
+    await withSession({}, async (session) => {
+      const ready = Number(readyPid(session));
+      process.kill(ready, "SIGSTOP");
+      expect(await run(session, "echo once >>/tmp/once; cat /tmp/once")).toMatchObject({ out: "once\n" });
+      process.kill(ready, "SIGCONT");
+      await Bun.sleep(300);
+      expect(await run(session, "cat /tmp/once")).toMatchObject({ out: "once\n" });
     });
   },
 );

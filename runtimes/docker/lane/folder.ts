@@ -13,7 +13,7 @@ export async function makeLaneFolder(sessionDir: string): Promise<Mount | undefi
   if (mkfifo === undefined) return undefined;
   const source = join(sessionDir, "lane");
   mkdirSync(source, { mode: 0o700, recursive: true });
-  if (!mkfifo(join(source, "requests"), 0o600)) {
+  if (!mkfifo(join(source, "requests"), 0o600) || !mkfifo(join(source, "next"), 0o600)) {
     removeLaneFolder(source);
     return undefined;
   }

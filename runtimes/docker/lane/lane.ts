@@ -1,7 +1,7 @@
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { quote } from "../../common/command-line.ts";
-import { loadMkfifo } from "../../common/mkfifo.ts";
+import { loadMkfifo, type MakeFifo } from "../../common/mkfifo.ts";
 import type { Wire } from "../wire.ts";
 import { LaneInput } from "./lane-input.ts";
 import { LaneWire } from "./lane-wire.ts";
@@ -51,7 +51,7 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
       err: open("err", O_RDONLY | O_NONBLOCK),
       kept: [open("out", O_WRONLY | O_NONBLOCK), open("err", O_WRONLY | O_NONBLOCK)],
     };
-    writeSync(requests, `${request.id}\n`);
+    if (!handOver(folder, request.id, mkfifo)) writeSync(requests, `${request.id}\n`);
     const wire = new LaneWire(own, ends, input);
     if ((await wire.speaksWithin(TAKEN_UP_MS)) || !wire.withdraw()) return wire;
     wire.destroy();
@@ -64,6 +64,29 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
     return undefined;
   } finally {
     closeSync(requests);
+  }
+}
+
+/**
+ * Gives the request to the shell that waits for one, ready (start.sh). Whoever takes its pipe's name away has it, and nobody else. False where
+ * none waits, or another has it.
+ */
+function handOver(folder: string, id: string, mkfifo: MakeFifo): boolean {
+  const [next, taken] = [join(folder, "next"), join(folder, id, "next")];
+  let fd: number | undefined;
+  try {
+    renameSync(next, taken);
+    // For the one that comes after it.
+    mkfifo(next, 0o600);
+    fd = openIfAnswered(taken);
+    if (fd === undefined) return false;
+    writeSync(fd, `${id}\n`);
+    return true;
+  } catch {
+    // Another was quicker, or it died just now.
+    return false;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
