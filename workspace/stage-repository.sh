@@ -29,9 +29,10 @@ if [ -n "$GLUE_INCLUDE" ]; then
   rm -f "$GIT_INDEX_FILE"
   unset GIT_INDEX_FILE
 fi
-# A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice.
-cp -p "$dot/index" "$GLUE_GIT/index"
 inside status --porcelain --untracked-files=all >"$GLUE_GIT/glue-status"
+# A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice. After
+# the status, which has looked at them and made it anew, they are fewer.
+cp -p "$dot/index" "$GLUE_GIT/index"
 sed 's/^/left /' "$GLUE_GIT/glue-status"
 [ -z "$GLUE_BUNDLE" ] || rm -f "$GLUE_BUNDLE"
 rm -f "$rules" "$GLUE_GIT/glue-status"
