@@ -7,6 +7,9 @@ WHYS = {
     "finished": "its main process ended",
 }
 
+# What the SDK says of a sandbox that has ended. It has no code for one that the service found idle, and our main process never ends with 0.
+CODES = {124: "timeout", 137: "terminated", 0: "idle", None: "idle"}
+
 # By the names of the SDK's classes: they move between its versions.
 KINDS = [
     ("auth", {"AuthError", "PermissionDeniedError"}),
@@ -27,6 +30,11 @@ class Failure(Exception):
 
 def dead(why):
     return Failure("dead", f"the sandbox has ended: {WHYS[why]}", why=why)
+
+
+def why_of(code):
+    """Why a sandbox has ended that has this return code."""
+    return CODES.get(code, "finished")
 
 
 def names_of(error):

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from . import farewell
-from .failures import classify, dead, names_of
+from .failures import classify, dead, names_of, why_of
 from .sharing import Sharing
 from .work import spawn
 
@@ -54,7 +54,7 @@ class Holder:
             try:
                 code = await asyncio.wait_for(self.sandbox.poll.aio(), POLL_SECONDS)
                 if code is not None:
-                    self.ended = {124: "timeout", 137: "terminated"}.get(code, "finished")
+                    self.ended = why_of(code)
             except Exception as error:
                 print(f"poll: {error!r}", file=sys.stderr)
         return self.ended
@@ -69,8 +69,7 @@ class Holder:
         while self.ended is None:
             try:
                 await sandbox.wait.aio(raise_on_termination=False)
-                code = sandbox.returncode
-                self.ended = self.ended or {124: "timeout", 137: "terminated", None: "idle"}.get(code, "finished")
+                self.ended = self.ended or why_of(sandbox.returncode)
             except Exception as error:
                 names = names_of(error)
                 if "SandboxTimeoutError" in names:

@@ -24,6 +24,7 @@ import {
   running,
   type Setting,
   sessionOf,
+  sidecarOf,
   start,
   succeed,
   waitFor,
@@ -35,14 +36,6 @@ async function landed(at: Setting, id: string): Promise<string> {
   const into = join(tempDir(), "landed");
   await git(at, "worktree", "add", "-q", into, `glue/${id}`);
   return into;
-}
-
-/** The sidecar that a glue has started: its only child by Python. */
-function sidecarOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
-  const found = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "latin1").includes("glue_modal.py"));
-  if (found === undefined) throw new Error(`none of ${children.join(" ")} is a sidecar`);
-  return found;
 }
 
 for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
@@ -193,7 +186,10 @@ function stack(sdk: Sdk): void {
       await waitFor(child, "ready");
       const { id } = await sessionOf(at);
       const began = performance.now();
-      process.kill(sidecarOf(child.pid), "SIGKILL");
+      const sidecar = sidecarOf(child.pid);
+      // It leads a session of its own: what a key of the terminal sends is not for it.
+      expect(readFileSync(`/proc/${sidecar}/stat`, "latin1").split(") ")[1]?.split(" ")[3]).toBe(String(sidecar));
+      process.kill(sidecar, "SIGKILL");
       const err = await child.stderr.text();
       expect(await child.exited).toBe(125);
       expect(performance.now() - began).toBeLessThan(10_000);

@@ -1,8 +1,10 @@
 import { describe, expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import { isGlueError } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/modal/index.ts";
 import { ModalDouble, SDKS, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
 import { contextFor, openOn as openWith, optionsFor as optionsWith, run } from "./open.ts";
+import { sidecarOf } from "./user.ts";
 
 async function failureOf(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
   try {
@@ -12,6 +14,11 @@ async function failureOf(promise: Promise<unknown>): Promise<{ code: string; mes
     throw error;
   }
   return { code: "none", message: "" };
+}
+
+/** Its resident memory, in bytes. */
+function memoryOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 }
 
 for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
@@ -71,13 +78,16 @@ function faults(sdk: Sdk): void {
   for (const [how, why] of [
     ["timeout", "lifetime"],
     ["terminated", "terminated"],
+    ["idle", "idle"],
   ] as const) {
     testWithModal(`a sandbox that ends by ${how} in mid-command is told at once, and the outcome is unknown`, () =>
       withDouble(async (double) => {
         const session = await openOn(double);
         const running = await session.executor.run({ argv: ["sleep", "600"] });
+        const began = performance.now();
         await double.end(how);
         const death = await session.died;
+        expect(performance.now() - began).toBeLessThan(5_000);
         expect(death).toEqual({ reason: expect.stringContaining(why), final: true });
         expect((await failureOf(running.wait())).code).toBe("outcomeUnknown");
         expect(await failureOf(session.workspace.read("x"))).toEqual({
@@ -131,9 +141,13 @@ function faults(sdk: Sdk): void {
   testWithModal("twenty commands at once do not wait for one another", () =>
     withDouble(async (double) => {
       const session = await openOn(double);
-      const began = performance.now();
-      await Promise.all(Array.from({ length: 20 }, () => run(session, { argv: ["sleep", "3"] })));
-      expect(performance.now() - began).toBeLessThan(30_000);
+      // Each ends only when all of them run.
+      const script = 'mkdir -p /tmp/all; : >"/tmp/all/$1"; until [ "$(ls /tmp/all | wc -l)" = 20 ]; do sleep 0.1; done';
+      const argv = (n: number) => ["sh", "-c", script, "sh", String(n)] as const;
+      const all = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => run(session, { argv: argv(n) }, { timeoutMs: 60_000 })),
+      );
+      expect(all.map(({ exitCode }) => exitCode)).toEqual(Array.from({ length: 20 }, () => 0));
       const long = await session.executor.run({ argv: ["sleep", "600"] });
       await session.close();
       expect((await failureOf(long.wait())).code).toBe("outcomeUnknown");
@@ -161,6 +175,8 @@ function faults(sdk: Sdk): void {
       });
       const reader = running.stdout.getReader();
       await reader.read();
+      const pid = sidecarOf(process.pid);
+      const before = memoryOf(pid) + memoryOf(process.pid);
       await Bun.sleep(2_000);
       expect(await session.workspace.stat("/tmp/over")).toBeUndefined();
       let bytes = 0;
@@ -171,6 +187,7 @@ function faults(sdk: Sdk): void {
       }
       expect((await running.wait()).exitCode).toBe(0);
       expect(bytes).toBeGreaterThan(99_000_000);
+      expect(memoryOf(pid) + memoryOf(process.pid) - before).toBeLessThan(60_000_000);
       expect(await session.workspace.stat("/tmp/over")).toBeDefined();
       await session.close();
     }),

@@ -1,5 +1,5 @@
 /** Users of the double who work with the command line. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tempDir } from "../support/temp-dir.ts";
 import { type ModalDouble, pythonOf, type Sdk } from "./double.ts";
@@ -99,4 +99,12 @@ export async function waitFor(child: ReturnType<typeof start>, word: string) {
     seen += new TextDecoder().decode(value);
   }
   return reader;
+}
+
+/** The sidecar that a glue has started: its child by Python. */
+export function sidecarOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+  const found = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "latin1").includes("glue_modal.py"));
+  if (found === undefined) throw new Error(`none of ${children.join(" ")} is a sidecar`);
+  return found;
 }

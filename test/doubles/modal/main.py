@@ -18,7 +18,8 @@ from h2.settings import SettingCodes, Settings
 from sandbox import IDLE, TERMINATED, TIMEOUT
 from service import Service, jwt
 
-ENDS = {"timeout": TIMEOUT, "idle": IDLE, "terminated": TERMINATED}
+# With the code that the service gives each.
+ENDS = {"timeout": (TIMEOUT, 124), "idle": (IDLE, 0), "terminated": (TERMINATED, 137)}
 
 
 def take_many_streams():
@@ -106,7 +107,7 @@ async def main(folder, token_id, token_secret, shared=""):
         elif what == "end":
             for sandbox in service.sandboxes.values():
                 if order.get("sandbox", sandbox.id) == sandbox.id:
-                    sandbox.end(ENDS[order["how"]], 124 if order["how"] == "timeout" else 137)
+                    sandbox.end(*ENDS[order["how"]])
         elif what == "router-down":
             router.close()
             for transport in list(connections):
