@@ -15,7 +15,7 @@ import { tempDir } from "../support/temp-dir.ts";
 import { docker } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 function project(): string {
   const cwd = join(tempDir(), "work");

@@ -9,7 +9,7 @@ const place = () => ({ runtime: "host", flags: ["--copy"], env: { GLUE_HOME: fre
 
 test("an agent mends a project in a copy on the host, and its work is landed", async () => {
   await agentSession(place());
-}, 60_000);
+}, 300_000);
 
 testNeeding(
   ["mcp-inspector"],
@@ -17,5 +17,5 @@ testNeeding(
   async () => {
     await inspectedSession({ ...place(), cwd: smallProject() });
   },
-  60_000,
+  300_000,
 );

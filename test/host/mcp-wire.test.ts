@@ -104,9 +104,9 @@ describe("a call that cannot be answered in time", () => {
     expect(first.failed).toBe(true);
     expect(first.text).toContain("The session is not open yet");
     expect(first.text).toContain("Make the same call again.");
-    await until("it is open", async () => (await call("list_directory")).text.includes("a.txt (2)"));
+    await until("it is open", async () => (await call("list_directory")).text.includes("a.txt (2)"), 60_000);
     await close();
-  }, 20_000);
+  }, 90_000);
 });
 
 describe("paths on the host", () => {
@@ -134,13 +134,13 @@ describe("the end of a client", () => {
     const params = { name: "bash", arguments: { command: "echo here > made.txt" } };
     server.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }));
     const recorded = () => sessionIds(home).some((id) => existsSync(join(sessionFolder(home, id).path, "meta.json")));
-    await until("the session is recorded", recorded);
+    await until("the session is recorded", recorded, 60_000);
     server.child.stdin.end();
     expect(await server.ended).toBe(0);
     const [id = ""] = sessionIds(home);
     expect(["failed", "closed"]).toContain(readMeta(sessionFolder(home, id)).state);
     expect(existsSync(join(sessionFolder(home, id).path, "workspace"))).toBe(false);
-  }, 30_000);
+  }, 90_000);
 
   for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
     test(`captures, closes and leaves no process, by ${signal}`, async () => {

@@ -19,18 +19,18 @@ async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Pro
 testWithModal(
   "an agent mends a project in a sandbox of the double, and its work is landed",
   () => withPlace(agentSession),
-  120_000,
+  300_000,
 );
 
 testUnless(
   doubleProblem ?? missing("mcp-inspector"),
   "the official inspector works with the tools in a sandbox of the double",
   () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
-  120_000,
+  300_000,
 );
 
 testWithModal(
   "a shell in a sandbox of the double is a real terminal, and what is written there comes back",
   () => withPlace((place) => shellSession({ ...place, cwd: smallProject() })),
-  120_000,
+  300_000,
 );

@@ -18,18 +18,18 @@ async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Pro
 testWithDouble(
   "an agent mends a project in a sprite of the double, and its work is landed",
   () => withPlace(agentSession),
-  120_000,
+  300_000,
 );
 
 testUnless(
   doubleProblem ?? missing("mcp-inspector"),
   "the official inspector works with the tools in a sprite of the double",
   () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
-  120_000,
+  300_000,
 );
 
 testWithDouble(
   "a shell in a sprite of the double is a real terminal, and what is written there comes back",
   () => withPlace((place) => shellSession({ ...place, cwd: smallProject() })),
-  120_000,
+  300_000,
 );
