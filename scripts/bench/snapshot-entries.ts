@@ -9,8 +9,11 @@ const FRESH = `
 set -e
 fresh=$(mktemp -d "$2/fresh-XXXXXX")
 cd "$1"
-export GIT_DIR="$fresh/git" GIT_WORK_TREE="$1"
+unset GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
+export GIT_DIR="$fresh/.git"
 git init -q
+git config core.bare false
+git config core.worktree "$1"
 git add -A
 git -c user.name=x -c user.email=x@x commit -q -m x
 git bundle create -q "$fresh.bundle" --all

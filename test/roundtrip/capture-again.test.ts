@@ -66,6 +66,36 @@ test(
 );
 
 describe("a capture that follows another", () => {
+  for (const [what, inside, names] of [
+    ["a new file", "echo n >d/new", ["d/new"]],
+    ["a repository made inside", "git init -q n; echo f >n/f; git -C n add f; git -C n commit -qm n", ["n/f"]],
+    ["a file in the place of a folder", "rm -r d; echo f >d", ["d"]],
+    [
+      "a file that was taken away, and one of the same name that came back",
+      "rm numbers; echo new >numbers",
+      ["numbers"],
+    ],
+  ] as const) {
+    test(
+      `sees ${what} after one that saw nothing but edits`,
+      async () => {
+        const staged = stage();
+        for (const edit of ["echo 1 >>numbers", "echo 2 >>numbers", inside, "echo 3 >>.gitignore"]) {
+          staged.inside(edit);
+          const result = await capture(staged.sandbox, staged.request);
+          if (result.status !== "captured") throw new Error("nothing was captured");
+        }
+        const result = await capture(staged.sandbox, staged.request);
+        const files = sh(staged.root, `git --git-dir=cache/capture ls-tree -r --name-only ${result.tree}`).split("\n");
+        const there = staged.inside("find . -name .git -prune -o -type f -printf '%P\n' | LC_ALL=C sort").split("\n");
+        expect(files.toSorted()).toEqual(there);
+        for (const name of names) expect(files).toContain(name);
+        if (result.status === "captured") await landProven(staged, result);
+      },
+      SLOW,
+    );
+  }
+
   test(
     "brings only what is new, at most 10 kB for ten lines, and the bundle holds all of it",
     async () => {
