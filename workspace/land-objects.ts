@@ -80,8 +80,11 @@ export async function bringObjects(target: GitOptions, bringing: Bringing): Prom
     });
     const apart: GitOptions = { ...target, env: { GIT_OBJECT_DIRECTORY: quarantine, ...reading([objects]) } };
     const indexing = git(["index-pack", "--stdin", "--fix-thin", "--strict"], { ...apart, stdin: pack.stdout });
-    const [indexed] = await Promise.allSettled([indexing, pack.done]);
-    await pack.done;
+    const [indexed, packed] = await Promise.allSettled([indexing, pack.done]);
+    // Whoever ends first takes the other along: a pack that was cut short is no refusal, and a refusal stops the packing.
+    const cut = indexed.status === "rejected" && /early EOF|premature end/.test(String(indexed.reason));
+    if (indexed.status === "rejected" && !cut) throw refusedObjects(indexed.reason);
+    if (packed.status === "rejected") throw packed.reason;
     if (indexed.status === "rejected") throw refusedObjects(indexed.reason);
     if (!(await isJoined(apart, commit))) {
       throw new GlueError(
