@@ -1,6 +1,6 @@
 # Starts commands in the sandbox, and does what carry.sh does for "start" and "host", with the same files in the spool: who loses it goes on
 # with carry.sh. `wire SPOOL SH ENVIRONMENT GREETING` stays for a session that runs many, and is told of each over a terminal that serves as
-# a plain wire. `once SPOOL SH WORD…` starts one, whose answer is printed; the words are those of a start. Nothing but what the perl of a
+# a plain wire. `once SPOOL SH FILE` starts one, whose answer is printed; the words of the start are in that file, where nobody else sees them. Nothing but what the perl of a
 # bare Debian has, and no module but where it stays: to load one takes longer than the rest.
 use strict;
 
@@ -58,7 +58,10 @@ my @later;
 my %commands;
 my ($heard, $used) = ('', now());
 if ($wired) { send_out("$ARGV[1]\n") }
-else { start(0, @ARGV) }
+else {
+  open my $file, '<:raw', $ARGV[0] or exit 1;
+  start(0, words_of(do { local $/; <$file> }));
+}
 
 while ($wired || %commands) {
   my ($bits, $wait) = ('', IDLE);
@@ -151,13 +154,19 @@ sub hear {
     substr $heard, 0, $head + $length, '';
     # Nothing that was garbled on its way is run.
     if (unpack('%32C*', $text) != $sum) { $wired = 0; return }
-    my @said;
-    while ($text =~ /\G(\d+):/gc) {
-      push @said, substr $text, pos $text, $1;
-      pos($text) += $1;
-    }
-    start($number, @said);
+    start($number, words_of($text));
   }
+}
+
+# Each is behind its length and a colon.
+sub words_of {
+  my ($text) = @_;
+  my @words;
+  while ($text =~ /\G(\d+):/gc) {
+    push @words, substr $text, pos $text, $1;
+    pos($text) += $1;
+  }
+  return @words;
 }
 
 # The words of a start: see ResidentStart. Without a script the command is an argv, run here as launch.sh does without a deadline.

@@ -21,21 +21,39 @@ export interface PlainCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A plain command as resident.pl takes it, behind the words of its start. */
-export function plainWords({ argv, cwd, env }: PlainCommand): readonly string[] {
-  const variables = Object.entries(env).flat();
-  return [cwd, String(variables.length / 2), ...variables, ...argv];
-}
-
 /** What the resident is told of a command. */
 export interface ResidentStart {
   /** What `sh` runs, where it takes more than to run a plain command: a deadline. */
   readonly command: string | PlainCommand;
-  readonly stdin: Uint8Array | undefined;
+  /** `stored`: it is in the spool already, which only a start by a request can say. */
+  readonly stdin: Uint8Array | "stored" | undefined;
   /** How long it waits for the end, or a moment less for news. */
   readonly ms: number;
   /** Commands whose files can go. */
   readonly old: readonly string[];
+}
+
+/** A start as resident.pl reads it: words, each behind its length in bytes and a colon. */
+export function startText(id: string, { command, stdin, ms, old }: ResidentStart): Buffer {
+  const words = [
+    id,
+    String(ms),
+    old.join(" "),
+    stdin === undefined ? "" : "1",
+    stdin === "stored" ? "" : (stdin ?? ""),
+  ];
+  if (typeof command === "string") {
+    words.push(command, "", "0");
+  } else {
+    const variables = Object.entries(command.env).flat();
+    words.push("", command.cwd, String(variables.length / 2), ...variables, ...command.argv);
+  }
+  return Buffer.concat(
+    words.flatMap((word) => {
+      const bytes = Buffer.from(word);
+      return [Buffer.from(`${bytes.length}:`), bytes];
+    }),
+  );
 }
 
 /**
@@ -105,20 +123,12 @@ export class Resident {
   }
 
   /** Starts a command; undefined where it cannot say whether it did: then the spool is asked by a request. */
-  async start(id: string, { command, stdin, ms, old }: ResidentStart): Promise<Poll | undefined> {
-    const words = [id, String(ms), old.join(" "), stdin === undefined ? "" : "1", stdin ?? ""];
-    if (typeof command === "string") words.push(command, "", "0");
-    else words.push("", ...plainWords(command));
-    const text = Buffer.concat(
-      words.flatMap((word) => {
-        const bytes = Buffer.from(word);
-        return [Buffer.from(`${bytes.length}:`), bytes];
-      }),
-    );
+  async start(id: string, start: ResidentStart): Promise<Poll | undefined> {
+    const text = startText(id, start);
     if (!this.here || text.length > LONGEST) return undefined;
     const number = this.#next++;
     const answer = new Promise<Poll | undefined>((resolve) => this.#waiting.set(number, resolve));
-    const late = setTimeout(() => this.#lose("it does not answer"), ms + SLACK_MS);
+    const late = setTimeout(() => this.#lose("it does not answer"), start.ms + SLACK_MS);
     try {
       this.#socket.send(Buffer.concat([Buffer.from(`${number} ${text.length} ${sumOf(text)}\n`), text]));
       return await answer;

@@ -4,7 +4,7 @@ import { type ByteStream, GlueError } from "../contract.ts";
 import { type Place, spoolOf } from "./place.ts";
 import { type Mark, type Poll, parsePoll } from "./poll.ts";
 import { Residency } from "./residency.ts";
-import { type PlainCommand, plainWords } from "./resident.ts";
+import { type PlainCommand, startText } from "./resident.ts";
 import { SUDO } from "./sudo.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -75,22 +75,14 @@ export class Spool {
     const { sh, own, perl } = this.#place;
     const kind = typeof stdin === "string" ? { none: "none", pieces: "pieces", stored: "file" }[stdin] : "file";
     const words = [sh, `${own}/carry.sh`, "start", sh, this.folder, id, kind].map(quote).join(" ");
+    // What it is told goes into a file: on a command line everybody in the sandbox would see the variables.
     const once =
       perl === undefined || plain === undefined || kind === "pieces"
         ? undefined
-        : [
-            perl,
-            `${own}/resident.pl`,
-            "once",
-            this.folder,
-            sh,
-            id,
-            String(ms),
-            old.join(" "),
-            kind === "file" ? "1" : "",
-            "",
-            "",
-          ];
+        : {
+            words: startText(id, { command: plain, stdin: kind === "file" ? "stored" : undefined, ms, old }).toString(),
+            line: `exec ${[perl, `${own}/resident.pl`, "once", this.folder, sh, `${id}.run`].map(quote).join(" ")} </dev/null`,
+          };
     const lines = [
       `cd ${quote(this.folder)} || exit`,
       "glue_mine=no",
@@ -102,9 +94,8 @@ export class Spool {
       ...(typeof stdin === "string"
         ? []
         : [`printf %s ${quote(Buffer.from(stdin).toString("base64"))} | base64 -d >${id}.stdin`]),
-      ...(once === undefined || plain === undefined
-        ? [`printf %s ${quote(script)} >${id}.run || { rm -rf ${id}.lock; exit; }`, "glue_mine=yes"]
-        : [`exec ${[...once, ...plainWords(plain)].map(quote).join(" ")} </dev/null`]),
+      `printf %s ${quote(once?.words ?? script)} >${id}.run || { rm -rf ${id}.lock; exit; }`,
+      once?.line ?? "glue_mine=yes",
       `elif [ ! -e ${id}.lock ]; then exit`,
       "fi",
       `exec ${words} $glue_mine ${INLINE_BYTES} ${ms} 1 0 0 1 0 0 0 </dev/null`,

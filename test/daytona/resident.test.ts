@@ -55,6 +55,15 @@ testWithDouble(
   },
 );
 
+testWithDouble("a variable's value is on no command line, whoever starts the command", async () => {
+  const lines = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
+  const look = async () => (await run(session, lines, { env: { TOKEN: "hush-hush" } })).out;
+  const asked = await look();
+  expect(asked).toContain("resident.pl");
+  await untilResident();
+  for (const seen of [asked, await look()]) expect(seen).not.toContain("hush-hush");
+});
+
 const ENDINGS = [
   ["a status", { script: "exit 7" }, { exitCode: 7, outcome: "exited", out: "", err: "" }],
   ["a signal", { script: "kill -9 $$" }, { exitCode: 137, outcome: "signalled" }],
