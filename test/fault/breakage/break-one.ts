@@ -78,7 +78,7 @@ async function sessionBroken(run: Run): Promise<Ended> {
   run.check("it starts", started.code === 0 && started.stderr === "", started);
   if (started.code !== 0) return { broke: 0, saved: undefined, hadBegun: false };
   try {
-    await until("the keeper lives", () => keeperOf(home, id) !== undefined);
+    await until("the keeper lives", () => keeperOf(home, id) !== undefined, 60_000);
     const child = run.start("exec", "-s", id, "-c", WORK);
     await child.stdout.getReader().read();
     const beganAt = clock();
