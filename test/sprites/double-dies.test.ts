@@ -6,17 +6,19 @@ import { runs, until } from "../support/glue.ts";
 import { testWithDouble } from "./double.ts";
 
 testWithDouble("sprites of a process that is killed end with it, and the next double removes their files", async () => {
+  // Nobody else on this machine sleeps as long.
+  const seconds = 1_000_000 + process.pid;
   const server = join(import.meta.dir, "../doubles/sprite/server.ts");
   const script = `
     const { startDouble } = await import(${JSON.stringify(server)});
     const double = startDouble();
     const body = JSON.stringify({ name: "orphan" });
     await fetch(double.url + "/v1/sprites", { method: "POST", body, headers: { authorization: "Bearer " + double.token } });
-    await double.find("orphan").tool(["sh", "-c", "sleep 600 >/dev/null 2>&1 &"]);
+    await double.find("orphan").tool(["sh", "-c", "sleep ${seconds} >/dev/null 2>&1 &"]);
     const { readFileSync } = await import("node:fs");
     const list = [...new Bun.Glob("[0-9]*").scanSync({ cwd: "/proc", onlyFiles: false })];
     const inside = list.filter((pid) => {
-      try { return readFileSync("/proc/" + pid + "/cmdline", "latin1").startsWith("sleep\\0" + "600\\0"); } catch { return false; }
+      try { return readFileSync("/proc/" + pid + "/cmdline", "latin1").startsWith("sleep\\0" + "${seconds}\\0"); } catch { return false; }
     });
     console.log(JSON.stringify({ folder: double.env.FAKE_SPRITE_STATE, inside: inside.map(Number) }));
     await Bun.sleep(60_000);`;
