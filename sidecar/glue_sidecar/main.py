@@ -1,7 +1,6 @@
 """The life of the sidecar: from its first frame to the end of what it holds."""
 
 import asyncio
-import fcntl
 import os
 import shutil
 import signal
@@ -11,28 +10,13 @@ from .holder import Holder
 from .peer import Peer
 from .wire import LINE_LIMIT, Wire
 
-# What fits into each of the two pipes: with the system's 64 KiB both ends wait for one another all the time.
-PIPE_BYTES = 1_048_576
-
 
 def run(out, modal):
     asyncio.run(serve(out, modal))
 
 
-def widen(fd):
-    if not hasattr(fcntl, "F_SETPIPE_SZ"):
-        return  # not on this system
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    except OSError as error:
-        # More than this user may have; slower, and nothing else.
-        print(f"pipe: {error!r}", file=sys.stderr)
-
-
 async def serve(out, modal):
     loop = asyncio.get_running_loop()
-    for fd in (0, out):
-        widen(fd)
     reader = asyncio.StreamReader(limit=LINE_LIMIT)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(0, "rb", buffering=0))
     transport, protocol = await loop.connect_write_pipe(
