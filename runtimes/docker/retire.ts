@@ -11,6 +11,8 @@ import { type Labeled, readLabels } from "./labels.ts";
 /** Until a container whose removal has begun must be gone. */
 const GONE_MS = 60_000;
 const HAND_BACK_MS = 600_000;
+const MOST_TRIES = 4;
+const OUT_OF_STEP_MS = 300;
 
 export interface RetireOptions {
   /** Its session, where the caller knows it: another's container is left alone. */
@@ -79,18 +81,7 @@ async function giveBack(api: DockerApi, state: ContainerState, { treeFolders }: 
   const others = state.Mounts.map((mount) => mount.Destination).filter((path) => !folders.includes(path));
   const words = [PRIVATE, String(since), String(folders.length), ...folders, ...others];
   const run = () => runScript(api, { container: state.Id }, { script: handBackScript, words, user: "0" }, HAND_BACK_MS);
-  let done: ScriptResult | undefined;
-  try {
-    done = await run();
-  } catch {
-    // Tried again below.
-  }
-  if (done?.code !== 0) {
-    // Nothing outlives a restart, whatever it did to keep a script from running.
-    await api.restartContainer(state.Id, 0);
-    done = await run();
-  }
-  const { code, stderr } = done;
+  const { code, stderr } = await handBack(api, state.Id, run);
   if (code === 0) return;
   const why = stderr.trim().split("\n").at(-1) ?? "";
   throw new GlueError(
@@ -100,6 +91,22 @@ async function giveBack(api: DockerApi, state: ContainerState, { treeFolders }: 
       hint: "sudo chown gives it to you; with docker.user: host it is yours from the start.",
     },
   );
+}
+
+/**
+ * Runs the script until it comes to its end: whatever the user's work did to keep a script from running, nothing outlives a restart, and
+ * another glue that releases the same container ends every process in it as well, this script included, so the two must fall out of step.
+ */
+async function handBack(api: DockerApi, id: string, run: () => Promise<ScriptResult>): Promise<ScriptResult> {
+  for (let tries = 1; ; tries++) {
+    const done = await run().catch((error: unknown) => {
+      if (tries === MOST_TRIES) throw error;
+      return undefined;
+    });
+    if (done !== undefined && (done.code === 0 || tries === MOST_TRIES)) return done;
+    await Bun.sleep(Math.random() * (tries - 1) * OUT_OF_STEP_MS);
+    await api.restartContainer(id, 0);
+  }
 }
 
 function isBeingRemoved({ State }: ContainerState): boolean {
