@@ -67,6 +67,8 @@ export class SandboxRoot {
     }
     writeFileSync(`${root}/opt/toolbox/bun`, "");
     chownSync(`${root}/home/daytona`, UID, UID);
+    // Without one zsh asks a new user what it should be.
+    for (const home of ["root", "home/daytona"]) writeFileSync(`${root}/${home}/.zshrc`, "");
     // What is shared belongs to somebody else, whose repositories git would not enter, nor be given by path.
     if (shared !== undefined)
       writeFileSync(
