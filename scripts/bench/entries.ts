@@ -1,4 +1,5 @@
 import { CAPTURE_ENTRIES } from "./capture-entries.ts";
+import { CHECKPOINT_ENTRIES } from "./checkpoint-entries.ts";
 import type { Context, Entry } from "./entry.ts";
 import { MCP_ENTRIES } from "./mcp-entries.ts";
 import { MODAL_ENTRIES } from "./modal-entries.ts";
@@ -62,6 +63,7 @@ export const ENTRIES: readonly Entry[] = [
   ...SNAPSHOT_ENTRIES,
   ...SPRITES_ENTRIES,
   ...CAPTURE_ENTRIES,
+  ...CHECKPOINT_ENTRIES,
   ...MCP_ENTRIES,
   ...MODAL_ENTRIES,
 ];
