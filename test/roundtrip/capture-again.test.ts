@@ -315,9 +315,9 @@ describe("what a capture will not do quietly", () => {
     "call a tree at rest that is still written to",
     async () => {
       const staged = stage();
-      const writer = Bun.spawn(["sh", "-c", "while :; do date +%N >>moving; : >new-$(date +%N); done"], {
-        cwd: staged.sandbox.folder,
-      });
+      // The shell itself writes: a program of its own could do so once more after the shell is killed.
+      const loop = "i=0; while i=$((i + 1)); do echo $i >>moving; : >new-$i; sleep 0.005; done";
+      const writer = Bun.spawn(["sh", "-c", loop], { cwd: staged.sandbox.folder });
       try {
         await Bun.sleep(50);
         const result = await capture(staged.sandbox, staged.request);
