@@ -47,6 +47,11 @@ export interface Runtime {
   listOwned(options: Options): Promise<OwnedSandbox[]>;
   /** Ends a sandbox. Gone already counts as released; denied or unreachable is an error, never a guess. */
   release(handle: SandboxHandle, options: Options): Promise<void>;
+  /**
+   * What an `open` that was cut short may have left though `release` has spared it, since it may as well be the user's: a sentence that says
+   * how to end it. Left out where `release` ends whatever `open` makes.
+   */
+  spared?(handle: SandboxHandle, options: Options): Promise<string | undefined>;
 }
 
 export interface OpenContext {

@@ -77,11 +77,12 @@ export async function finishUnopened(
     await Bun.sleep(waitMs);
     await runtime.release(meta.handle, options);
   }
-  return finished(around, folder, meta);
+  return finished(around, folder, meta, await runtime.spared?.(meta.handle, options));
 }
 
-function finished(around: Surroundings, folder: SessionFolder, meta: SessionMeta): SessionMeta {
-  const next = recordState(around, folder, meta, "failed", { note: "its opening was cut short" });
+function finished(around: Surroundings, folder: SessionFolder, meta: SessionMeta, spared?: string): SessionMeta {
+  const note = `its opening was cut short${spared === undefined ? "" : `; ${spared}`}`;
+  const next = recordState(around, folder, meta, "failed", { note });
   logState(around, folder, next);
   return next;
 }

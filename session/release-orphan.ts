@@ -92,8 +92,8 @@ async function releaseUnused(
 
 async function saveAndRelease(around: Surroundings, folder: SessionFolder, meta: SessionMeta): Promise<Released> {
   if (isUnopened(meta)) {
-    await finishUnopened(around, folder, meta);
-    return { outcome: "released", why: "", captured: false };
+    const { note } = await finishUnopened(around, folder, meta);
+    return { outcome: "released", why: note ?? "", captured: false };
   }
   try {
     const session = await attachToSave(around, folder, meta);

@@ -24,7 +24,7 @@ class SpritesRuntime implements Runtime {
     return {
       runtime: "sprites",
       name: name ?? `${NAME_PREFIX}${sessionId}`,
-      data: { named: String(name !== undefined) },
+      data: { session: sessionId, named: String(name !== undefined) },
     };
   }
 
@@ -54,6 +54,11 @@ class SpritesRuntime implements Runtime {
   async release(handle: SandboxHandle, options: Options): Promise<void> {
     const { release } = await import("./reap.ts");
     await release(this.#cli(options), handle, options);
+  }
+
+  async spared(handle: SandboxHandle, options: Options): Promise<string | undefined> {
+    const { spared } = await import("./reap.ts");
+    return await spared(this.#cli(options), handle);
   }
 
   #cli(options: Options): SpriteCli {

@@ -1,7 +1,7 @@
 import { isGlueError, type Options, type OwnedSandbox, type SandboxHandle } from "../contract.ts";
 import type { SpriteCli } from "./cli.ts";
 import { cliError } from "./cli-errors.ts";
-import { destroy } from "./destroy.ts";
+import { destroy, exists } from "./destroy.ts";
 import { NAME_PREFIX } from "./place.ts";
 import { readLease } from "./read-lease.ts";
 import { SpriteSession } from "./session.ts";
@@ -57,4 +57,16 @@ export async function release(cli: SpriteCli, handle: SandboxHandle, options: Op
   } catch (error) {
     if (!isGlueError(error, "sandboxGone")) throw error;
   }
+}
+
+/**
+ * What is to be said of a sprite that the user named when glue died while it opened it: a sprite has no mark of who made it before it has a
+ * lease, so nobody can tell whether it was there before.
+ */
+export async function spared(cli: SpriteCli, handle: SandboxHandle): Promise<string | undefined> {
+  if (handle.data.named !== "true" || handle.id !== undefined || !(await exists(cli, handle.name))) return undefined;
+  const lease = await readLease(cli, handle.name);
+  // Another session has it by now.
+  if (typeof lease === "object" && lease.sessionId !== handle.data.session) return undefined;
+  return `the sprite ${handle.name} may have been made by it: the next session of that name uses it, or sprite destroy ${handle.name} ends it`;
 }

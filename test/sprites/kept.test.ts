@@ -79,6 +79,23 @@ slowWithDouble(
 );
 
 testWithDouble(
+  "a sprite that a killed glue has just made under a name of the user's is named by prune, and left",
+  async () => {
+    const { glue, start, double } = setting;
+    const killed = start(["run", "-r", "sprites", "--set", "sprites.sprite_name=half-box", "-c", "sleep 60"]);
+    while (double.find("half-box") === undefined) await Bun.sleep(5);
+    killed.kill("SIGKILL");
+    await killed.exited;
+    const pruned = await glue(["prune"]);
+    expect([pruned.code, pruned.stdout]).toEqual([0, expect.stringContaining("sprite destroy half-box ends it")]);
+    expect(double.find("half-box")).toBeDefined();
+    const next = await glue(["run", "-r", "sprites", "--set", "sprites.sprite_name=half-box", "--", "echo", "ran"]);
+    expect([next.code, next.stdout]).toEqual([0, "ran\n"]);
+  },
+  120_000,
+);
+
+testWithDouble(
   "--attach opens a session on a sprite that an earlier one kept, and leaves it again",
   async () => {
     const { glue, double } = setting;
