@@ -244,7 +244,7 @@ glue_run() {
   # inherit this, and not heed being called off.
   trap : HUP INT QUIT TERM
   (
-    glue_look "$$"
+    if [ -n "$glue_self" ]; then glue_session=${glue_self% *} glue_start=${glue_self#* }; else glue_look "$$"; fi
     # Only the leader of a session may call it its own.
     glue_sid=$$ glue_sidstart=$glue_start
     [ "$glue_session" = "$$" ] || glue_sid=0
@@ -351,5 +351,6 @@ glue_main() {
   esac
 }
 
-# Without a mode's work for a script that only reads this in.
-[ "$1" = functions ] || glue_main "$@"
+# Without a mode's work for a script that only reads this in; what its command would wait for is looked up beforehand.
+glue_self=
+if [ "$1" != functions ]; then glue_main "$@"; elif glue_look "$$"; then glue_self="$glue_session $glue_start"; fi

@@ -22,10 +22,12 @@ fi
 glue_x_tell() {
 glue_x_record=
 read -r glue_x_record 2>/dev/null <"$glue_spool/$glue_id.exit" || glue_x_record="\${glue_how:+$glue_how $glue_code .}"
-glue_x_quiet=' quiet'
+glue_x_quiet=' quiet' glue_x_others=" 1 $$ "
+[ "$glue_x_ready" != "$$" ] || glue_x_spare
 glue_pids
 for glue_pid in $glue_list; do
-[ "$glue_pid" = "$$" ] || [ "$glue_pid" = 1 ] || ! glue_look "$glue_pid" || [ "$glue_session" != "$$" ] || { glue_x_quiet=; break; }
+case $glue_x_others in *" $glue_pid "*) continue ;; esac
+if glue_look "$glue_pid" && [ "$glue_session" = "$$" ]; then glue_x_quiet= && break; fi
 done
 glue_x_say "end $glue_x_record$glue_x_quiet"
 }
