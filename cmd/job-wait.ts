@@ -45,6 +45,6 @@ async function over(target: JobTarget, signal: AbortSignal): Promise<Job> {
 function statusOfJob(job: Job): number {
   if (job.exitCode !== undefined) return job.exitCode;
   throw new GlueError("outcomeUnknown", `Nobody saw how job ${job.id} ended.`, {
-    hint: `What it wrote is kept: glue job logs ${job.id}.`,
+    hint: `What was saved of its output, if anything was: glue job logs ${job.id}.`,
   });
 }
