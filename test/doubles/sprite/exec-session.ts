@@ -145,7 +145,12 @@ export class ExecSession {
 
   /** Sends a signal to the command's processes. */
   kill(signal: NodeJS.Signals): void {
-    for (const pid of childrenOf(this.#child.pid)) {
+    const pids = childrenOf(this.#child.pid);
+    // Not there yet: what brings it into the sprite has only just been started.
+    if (pids.length === 0 && this.#child.exitCode === null && this.#child.signalCode === null) {
+      setTimeout(() => this.kill(signal), 10);
+    }
+    for (const pid of pids) {
       try {
         process.kill(this.request.tty ? pid : -pid, signal);
       } catch {

@@ -19,7 +19,11 @@ corner("jobs that still write while the change is captured", [], async () => {
   );
   try {
     staged.inside("echo more >>a; until test -s moving; do :; done");
-    const result = await capture(staged.sandbox, staged.request);
+    let result = await capture(staged.sandbox, staged.request);
+    // On a busy machine the writer may not get its turn between two looks at the tree.
+    for (let tries = 0; result.status === "captured" && result.facts.quiescent && tries < 20; tries++) {
+      result = await capture(staged.sandbox, staged.request);
+    }
     expect(result).toMatchObject({ status: "captured", facts: { quiescent: false } });
     expect(result.warnings.join()).toContain("still changed while they were captured");
     await landProven(staged, result);
