@@ -8,7 +8,7 @@ import { capture } from "../../workspace/capture.ts";
 import { captureInside } from "../../workspace/capture-inside.ts";
 import { testNeeding } from "../support/needs.ts";
 import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
-import { captureProven, landProven } from "../workspace/proof.ts";
+import { captureMoving, captureProven, landProven } from "../workspace/proof.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-again-"));
 afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
@@ -320,7 +320,7 @@ describe("what a capture will not do quietly", () => {
       const writer = Bun.spawn(["sh", "-c", loop], { cwd: staged.sandbox.folder });
       try {
         await Bun.sleep(50);
-        const result = await capture(staged.sandbox, staged.request);
+        const result = await captureMoving(staged);
         expect(result.status === "captured" && result.facts.quiescent).toBe(false);
         expect(result.warnings.join()).toContain("changed while they were captured");
       } finally {

@@ -96,3 +96,11 @@ export async function landProven(staged: Staged, result: CaptureResult): Promise
   expect(staged.here(`git rev-parse ${landed.branch}^{tree}`)).toBe(result.tree);
   return landed;
 }
+
+/** Captures a tree that is written to all the time. On a busy machine the writer may not get its turn between two looks at the tree: then once more. */
+export async function captureMoving({ sandbox, request }: Staged): Promise<CaptureResult> {
+  for (let tries = 0; ; tries++) {
+    const result = await capture(sandbox, request);
+    if (result.status !== "captured" || !result.facts.quiescent || tries === 20) return result;
+  }
+}

@@ -6,7 +6,7 @@ import { glue } from "../../support/glue.ts";
 import { whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { handStage, PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
-import { landProven } from "../../workspace/proof.ts";
+import { captureMoving, landProven } from "../../workspace/proof.ts";
 import { corner, landed, type Place, place, session } from "./corner.ts";
 
 const START = "echo a >a; mkdir d; echo b >d/b; git add -A; git commit -qm start";
@@ -19,11 +19,7 @@ corner("jobs that still write while the change is captured", [], async () => {
   );
   try {
     staged.inside("echo more >>a; until test -s moving; do :; done");
-    let result = await capture(staged.sandbox, staged.request);
-    // On a busy machine the writer may not get its turn between two looks at the tree.
-    for (let tries = 0; result.status === "captured" && result.facts.quiescent && tries < 20; tries++) {
-      result = await capture(staged.sandbox, staged.request);
-    }
+    const result = await captureMoving(staged);
     expect(result).toMatchObject({ status: "captured", facts: { quiescent: false } });
     expect(result.warnings.join()).toContain("still changed while they were captured");
     await landProven(staged, result);
