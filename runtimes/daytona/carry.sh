@@ -30,6 +30,13 @@ glue_note() {
   [ "$glue_dot" = . ]
 }
 
+# Whether process $1 is gone, or dead and not buried, which not every PID 1 does.
+glue_ended() {
+  kill -0 "$1" 2>/dev/null || return 0
+  read -r glue_line 2>/dev/null <"/proc/$1/stat" || return 0
+  case ${glue_line##*) } in [ZXx]*) ;; *) return 1 ;; esac
+}
+
 # Whether this process leads a process group.
 glue_leads() {
   read -r glue_line 2>/dev/null <"/proc/$$/stat" || return 1
@@ -153,7 +160,7 @@ glue_poll() {
     glue_state=running
     if glue_note "$glue_id.over"; then
       glue_state=over glue_code=$glue_noted
-    elif glue_note "$glue_id.host" && ! kill -0 "$glue_noted" 2>/dev/null && ! glue_note "$glue_id.over"; then
+    elif glue_note "$glue_id.host" && glue_ended "$glue_noted" && ! glue_note "$glue_id.over"; then
       glue_state=dead
     fi
     glue_see o "$3" "$4"

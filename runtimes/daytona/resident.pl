@@ -25,6 +25,8 @@ if ($self && $wired) { waitpid $self, 0; exit 0 }
 if ($self) {
   close $telling;
   my $answer = do { local $/; <$told> };
+  # Killed by what it started, it answers nothing. Not every PID 1 buries what is dead, and who asks next must see that it is.
+  waitpid $self, 0 if $answer eq '';
   print ":glue:\n$answer:end:\n";
   exit 0;
 }
@@ -61,6 +63,7 @@ if ($wired) { send_out("$ARGV[1]\n") }
 else {
   open my $file, '<:raw', $ARGV[0] or exit 1;
   start(0, words_of(do { local $/; <$file> }));
+  $_->() for splice @later;
 }
 
 while ($wired || %commands) {
@@ -178,7 +181,8 @@ sub start {
     return send_out("$number 0 0\n");
   }
   soon("$id.keep", "$self\n");
-  soon("$id.host", "$self .\n");
+  # Before the command is there: it may kill this process first of all.
+  note("$id.host", "$self .\n");
   my @streams = map { { name => "$id.$_", word => $_, piece => -1, size => PIECE, first => '' } } 'o', 'e';
   my @ends = map { pipe $_->{pipe}, my $end; $end } @streams;
   my $from = '/dev/null';

@@ -22,6 +22,12 @@ export interface PollQuestion {
   readonly signal?: AbortSignal;
 }
 
+const FROM_THE_START = {
+  wanted: { stdout: true, stderr: true },
+  marks: { stdout: { piece: 0, offset: 0 }, stderr: { piece: 0, offset: 0 } },
+  known: false,
+};
+
 export interface StartRequest {
   /** What `sh` runs: the launcher with the command behind it. */
   readonly script: string;
@@ -100,7 +106,10 @@ export class Spool {
       "fi",
       `exec ${words} $glue_mine ${INLINE_BYTES} ${ms} 1 0 0 1 0 0 0 </dev/null`,
     ];
-    return parsePoll(await this.#toolbox.execute(`${lines.join("\n")}\n`, { seconds: ms / 1_000 + SLACK_SECONDS }));
+    const said = await this.#toolbox.execute(`${lines.join("\n")}\n`, { seconds: ms / 1_000 + SLACK_SECONDS });
+    // What started it was killed, by the command as a rule, before it could answer: the spool tells the rest.
+    if (said === "") return await this.poll(id, { ...FROM_THE_START, ms });
+    return parsePoll(said);
   }
 
   async poll(id: string, { wanted, marks, known, ms, signal }: PollQuestion): Promise<Poll> {

@@ -169,6 +169,15 @@ describe("whatever becomes of the socket, a command runs once and its output is 
   );
 });
 
+testWithDouble("what starts a command by a request is killed by it: that outcome is unknown, and soon", async () => {
+  const began = performance.now();
+  const error = await failureOf(run(session, "kill -9 $PPID; sleep 2"));
+  expect(error.code).toBe("outcomeUnknown");
+  // Not as late as a question is answered that waits for news.
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect((await run(session, "echo next")).out).toBe("next\n");
+});
+
 testWithDouble(
   "one that is lost again and again holds nobody up: ten commands at once run all the same",
   async () => {
