@@ -7,6 +7,9 @@ const START_MS = 180_000;
 /** A create whose answer was lost may show up a moment later: lists and look-ups lag behind. */
 const LOST_CREATE_MS = 15_000;
 const GONE_MS = 60_000;
+/** Most sandboxes are started within a fifth of a second, and are asked so often for as long; milliseconds. */
+const EAGER_WAIT_MS = 20;
+const EAGER_MS = 500;
 
 const FAILED: ReadonlySet<string> = new Set(["error", "build_failed"]);
 const GONE: ReadonlySet<string> = new Set(["destroyed", "destroying"]);
@@ -31,42 +34,32 @@ export function createBody(
   };
 }
 
-/**
- * Creates a sandbox and waits until it is started. Whatever fails, nothing is left: a sandbox that the service made without saying so
- * is found by its name, and adopted where that can work, else deleted.
- */
+/** Creates a sandbox, which need not be started yet. One that the service made without saying so is found by its name and adopted. */
 export async function createSandbox(
   control: ControlPlane,
   name: string,
   body: Record<string, unknown>,
-  progress: Progress,
-  signal: AbortSignal | undefined,
 ): Promise<SandboxRecord> {
-  let record: SandboxRecord;
   try {
     // Not to be cut short: an answer that nobody reads is a sandbox that nobody knows.
-    record = await control.create(body);
+    return await control.create(body);
   } catch (error) {
     const found = await findLost(control, name, error);
     if (found === undefined) throw control.explain("did not create the sandbox", error);
-    record = found;
+    return found;
   }
-  try {
-    return await untilStarted(control, record.id, progress, signal);
-  } catch (error) {
-    await removeSandbox(control, record.id).catch((second: unknown) => {
-      const why = second instanceof Error ? second.message : String(second);
-      throw new GlueError(
-        "runtimeUnreachable",
-        `The sandbox ${name} could not be deleted after its start had failed: ${why}`,
-        {
-          hint: "glue prune deletes it.",
-          cause: error,
-        },
-      );
-    });
-    throw error;
-  }
+}
+
+/** Deletes a sandbox whose start failed with `error`, which stays what went wrong unless the sandbox does. */
+export async function removeFailed(control: ControlPlane, { id, name }: SandboxRecord, error: unknown): Promise<void> {
+  await removeSandbox(control, id).catch((second: unknown) => {
+    const why = second instanceof Error ? second.message : String(second);
+    throw new GlueError(
+      "runtimeUnreachable",
+      `The sandbox ${name ?? id} could not be deleted after its start had failed: ${why}`,
+      { hint: "glue prune deletes it.", cause: error },
+    );
+  });
 }
 
 /** After a create that failed: the sandbox that was made all the same. Only refusals that come before any making are believed. */
@@ -103,8 +96,7 @@ export async function untilStarted(
   let shown = "";
   let asked = false;
   let doubted = false;
-  // Most are there within a fifth of a second.
-  for (let wait = 20; ; wait = Math.min(performance.now() - began < 5_000 ? 100 : 1_000, wait * 1.1)) {
+  for (let wait = EAGER_WAIT_MS; ; wait = nextWait(wait, performance.now() - began)) {
     if (signal?.aborted) throw new GlueError("cancelled", "Interrupted while the sandbox started.");
     const record = await control.find(id).catch((error: unknown) => {
       throw control.explain("cannot say how the sandbox is", error);
@@ -135,6 +127,10 @@ export async function untilStarted(
     }
     await Bun.sleep(wait);
   }
+}
+
+function nextWait(wait: number, waited: number): number {
+  return waited < EAGER_MS ? wait : Math.min(waited < 5_000 ? 100 : 1_000, wait * 1.1);
 }
 
 /** Deletes a sandbox and waits until it is gone or being deleted. Gone already is done. */

@@ -215,18 +215,29 @@ sub become {
   note("$spool/$id.pid", "$$ $start $$ $start $self 0 .\n");
   # Whoever ends it writes this before reading the record, so that one of the two sees the other.
   exit 143 if -e "$spool/$id.cancel";
-  my ($setsid) = grep { -x } map { "$_/setsid" } split(/:/, $ENV{PATH}), '/usr/bin', '/bin';
+  my @search = (split(/:/, $ENV{PATH}), '/usr/bin', '/bin');
   delete $ENV{OLDPWD};
   %ENV = (%ENV, PWD => $cwd, @variables, GLUE_COMMAND => $id);
   # The words and the status of a program that cannot be started are the shell's.
   my @shell = ('-c', 'exec "$@"', 'sh', @$argv);
-  if (!$wired) {
+  if (!$wired && !lead_session()) {
+    my ($setsid) = grep { -x } map { "$_/setsid" } @search;
     exec $setsid, $sh, @shell if $setsid;
     require POSIX;
     POSIX::setsid();
   }
   { exec { $argv->[0] } @$argv }
   exec { $sh } 'sh', @shell;
+}
+
+# Begins a session by the number that Linux has for that on x86-64 and arm64: a module or a program would take longer than all the rest.
+# False where it did not.
+sub lead_session {
+  open my $perl, '<:raw', '/proc/self/exe' or return 0;
+  return 0 unless sysread $perl, my $head, 20;
+  my ($bits, $machine) = unpack 'x4Cx13v', $head;
+  my $number = { 62 => 112, 183 => 157 }->{$machine};
+  return $bits == 2 && $number && syscall($number) == $$;
 }
 
 # Puts what a stream has into the spool, at most so many reads of it.

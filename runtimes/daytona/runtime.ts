@@ -10,9 +10,9 @@ import {
   type SandboxHandle,
 } from "../contract.ts";
 import type { SandboxRecord } from "./control-plane.ts";
-import { connect, enter, makeSession } from "./enter.ts";
+import { connect, enter, enterNew, makeSession } from "./enter.ts";
 import { labelsOf, MARK, readLabels } from "./labels.ts";
-import { createBody, createSandbox, removeSandbox, untilStarted } from "./lifecycle.ts";
+import { createBody, createSandbox, removeFailed, untilStarted } from "./lifecycle.ts";
 import { wishesOf } from "./options.ts";
 import { placeFrom } from "./place.ts";
 import { retire } from "./session.ts";
@@ -42,13 +42,12 @@ export class DaytonaRuntime implements Runtime {
       progress({
         what: `sandbox ${name}: creating (stops after ${wishes.autoStopMinutes} idle minutes, deleted ${lasting(wishes.lifetimeMinutes)} later)`,
       });
-      const record = await createSandbox(control, name, body, progress, signal);
-      try {
-        return await enter({ transport, control }, record, { options, sessionId, name, fresh: true, signal });
-      } catch (error) {
-        await removeSandbox(control, record.id);
+      const record = await createSandbox(control, name, body);
+      const how = { options, sessionId, name, fresh: true, signal };
+      return await enterNew({ transport, control }, record, how, progress).catch(async (error: unknown) => {
+        await removeFailed(control, record, error);
         throw error;
-      }
+      });
     } catch (error) {
       await transport.close();
       throw error;

@@ -15,11 +15,16 @@ export interface Inside {
   readonly perl: string | undefined;
 }
 
-/**
- * Prepares a sandbox that answers: glue's folder with its scripts, and the workspace (`fresh`: an empty one). `sandboxUnusable` with what
- * the snapshot lacks.
- */
-export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSignal | undefined): Promise<Inside> {
+export interface SettingUp {
+  /** The workspace is to be an empty one. */
+  readonly fresh: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Nothing is repeated: `NotYet` where the sandbox does not answer. */
+  readonly once?: boolean;
+}
+
+/** Prepares a sandbox: glue's folder with its scripts, and the workspace. `sandboxUnusable` with what the snapshot lacks. */
+export async function setUp(toolbox: Toolbox, { fresh, signal, once = false }: SettingUp): Promise<Inside> {
   const bare = (text: string) => text.replace(/^\s*#.*\n/gm, "").trimEnd();
   // A shell reads what it is given a byte at a time, so the longer texts go another way.
   const env = {
@@ -30,9 +35,9 @@ export async function setUp(toolbox: Toolbox, fresh: boolean, signal: AbortSigna
     glue_files: bare(files),
     glue_resident: bare(resident),
   };
-  const start = `exec sh -c "$glue_setup" glue ${quote(WORKSPACE)} ${fresh ? "fresh" : "kept"} </dev/null\n`;
+  const start = `exec sh -c "$glue_setup" glue ${quote(WORKSPACE)} ${fresh ? "fresh" : "kept"} ${quote(toolbox.facts.id)} </dev/null\n`;
   const without = "[ -n \"$glue_setup\" ] || { echo ':glue:'; echo 'no environment'; echo ':end:'; exit; }\n";
-  let said = await toolbox.execute(`${without}${start}`, { seconds: 120, env, signal });
+  let said = await toolbox.execute(`${without}${start}`, { seconds: 120, env, signal, once });
   if (said === "no environment\n") {
     const texts = Object.entries(env).map(([name, text]) => `export ${name}=${quote(text)}\n`);
     said = await toolbox.execute(`${texts.join("")}${start}`, { seconds: 120, signal });

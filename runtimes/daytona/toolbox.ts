@@ -18,6 +18,18 @@ export interface Clock {
 
 const REAL_CLOCK: Clock = { now: () => performance.now(), sleep: (ms) => Bun.sleep(ms) };
 
+/** The answer to a call that is made once, on the chance that the sandbox is there already: it is not. */
+export class NotYet extends Error {
+  override readonly name = "NotYet";
+  /** Of the answer; undefined where there was none. */
+  readonly status: number | undefined;
+
+  constructor(status?: number) {
+    super("The sandbox does not answer yet.");
+    this.status = status;
+  }
+}
+
 /** A 400 is an answer about the request where it comes again and again from a sandbox that runs. */
 const REFUSALS = 4;
 
@@ -40,6 +52,8 @@ export interface ExecuteOptions {
   /** What the script finds in its environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** Not repeated: `NotYet` where the sandbox does not answer. */
+  readonly once?: boolean;
 }
 
 /**
@@ -68,7 +82,7 @@ export class Toolbox {
   }
 
   /** Runs a script to its end and returns what it printed between the lines `:glue:` and `:end:`. It must bear being run twice. */
-  async execute(script: string, { seconds, env, signal }: ExecuteOptions): Promise<string> {
+  async execute(script: string, { seconds, env, signal, once }: ExecuteOptions): Promise<string> {
     for (let torn = 0; ; torn += 1) {
       const ask: Ask = {
         method: "POST",
@@ -81,7 +95,8 @@ export class Toolbox {
         deadlineMs: seconds * 1_000 + 10_000,
         signal,
       };
-      const answer = await this.#persist(ask, async (answer) => v.parse(Executed, JSON.parse(await answer.text())));
+      const read = async (answer: Answer) => v.parse(Executed, JSON.parse(await answer.text()));
+      const answer = await this.#persist(ask, read, once);
       const said = answer.result ?? "";
       const begin = said.indexOf(":glue:\n");
       const end = said.lastIndexOf("\n:end:");
@@ -140,7 +155,7 @@ export class Toolbox {
     throw gone(death, cause);
   }
 
-  async #persist<T>(ask: Ask, read: (answer: Answer) => Promise<T>): Promise<T> {
+  async #persist<T>(ask: Ask, read: (answer: Answer) => Promise<T>, once = false): Promise<T> {
     const until = this.#clock.now() + PATIENCE_MS;
     let refusals = 0;
     for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
@@ -149,6 +164,7 @@ export class Toolbox {
         const answer = await this.transport.ask(ask);
         if (answer.status < 300) return await read(answer);
         const message = messageOf(answer.status, await answer.text());
+        if (once) throw new NotYet(answer.status);
         if (answer.status === 401 || answer.status === 403) {
           throw new GlueError("authFailed", `Daytona refused a call to the sandbox: ${message} (${answer.status}).`, {
             hint: "Check daytona.api_key (DAYTONA_API_KEY).",
@@ -165,6 +181,7 @@ export class Toolbox {
       } catch (error) {
         if (error instanceof GlueError) throw error;
         if (!(error instanceof TransportError) && !(error instanceof SyntaxError) && !v.isValiError(error)) throw error;
+        if (once) throw new NotYet();
         problem = error;
       }
       await this.alive(problem);

@@ -3,6 +3,8 @@ import { expect } from "bun:test";
 import type { Progress } from "../../runtimes/contract.ts";
 import { ControlPlane } from "../../runtimes/daytona/control-plane.ts";
 import { createRuntime } from "../../runtimes/daytona/index.ts";
+import { setUp } from "../../runtimes/daytona/setup.ts";
+import { Toolbox } from "../../runtimes/daytona/toolbox.ts";
 import { Transport } from "../../runtimes/daytona/transport.ts";
 import { type Double, type DoubleOptions, startDouble } from "../doubles/daytona/server.ts";
 import { slowWithDouble, testWithDouble } from "./double.ts";
@@ -38,15 +40,63 @@ for (const key of ["daytona.auto_stop_minutes", "daytona.lifetime_minutes"]) {
 
 testWithDouble("one that is said to be started before it answers is waited for, by looking at its state", () =>
   withDouble({}, async (double) => {
-    double.faults.add({ on: /process\/execute$/, act: 502, times: 2 });
-    double.faults.add({ on: /process\/execute$/, act: 404, skip: 2, times: 1 });
+    double.faults.add({ on: /process\/execute$/, act: 502, times: 3 });
+    double.faults.add({ on: /process\/execute$/, act: 404, skip: 3, times: 1 });
     const session = await openOn(double);
     expect((await run(session, { argv: ["echo", "up"] })).out).toBe("up\n");
-    const first = double.requests.findIndex((request) => request.endsWith("/process/execute"));
-    const between = double.requests.slice(first).slice(0, 6);
+    const executes = double.requests.flatMap((request, at) => (request.endsWith("/process/execute") ? [at] : []));
+    // The first is made on the chance that it is up.
+    const between = double.requests.slice(executes[1]).slice(0, 6);
     expect(between.filter((request) => request.startsWith("GET /api/sandbox/"))).toHaveLength(3);
     await session.close();
   }),
+);
+
+testWithDouble(
+  "one that is up when its create is answered is entered with the next request, whatever its state was",
+  () =>
+    withDouble({ createWaits: true }, async (double) => {
+      const session = await openOn(double);
+      expect(double.requests.map((request) => request.replace(/toolbox\/[^/]+/, "toolbox"))).toEqual([
+        "POST /api/sandbox",
+        "POST /toolbox/process/execute",
+      ]);
+      expect((await run(session, { argv: ["echo", "up"] })).out).toBe("up\n");
+      await session.close();
+    }),
+);
+
+for (const act of [401, 500, "lose"] as const) {
+  testWithDouble(`one whose entering is answered with ${act} is asked how it is, and entered again`, () =>
+    withDouble({ createWaits: true }, async (double) => {
+      double.faults.add({ on: /process\/execute$/, act, times: 1 });
+      const session = await openOn(double);
+      expect((await run(session, { argv: ["echo", "up"] })).out).toBe("up\n");
+      await session.close();
+    }),
+  );
+}
+
+testWithDouble(
+  "a set-up that comes late, or twice, leaves the tree of the session alone; what was there before it is removed",
+  () =>
+    withDouble({}, async (double) => {
+      const session = await openOn(double);
+      const { id = "", name, data } = session.handle;
+      const transport = new Transport(double.apiKey);
+      const control = new ControlPlane(transport, double.url);
+      const again = async (id: string) => {
+        const toolbox = new Toolbox(transport, control, { id, name, url: data.url ?? "" }, () => undefined);
+        await Promise.all([1, 2].map(() => setUp(toolbox, { fresh: true, signal: undefined })));
+        return (await run(session, "ls /workspace")).out;
+      };
+      await session.workspace.write("mine", new TextEncoder().encode("mine"));
+      expect(await again(id)).toBe("mine\n");
+      // As in a snapshot of that sandbox.
+      expect(await again("another")).toBe("");
+      await transport.close();
+      await session.close();
+    }),
 );
 
 testWithDouble("requests go to the address that the service gives for the sandbox", () =>

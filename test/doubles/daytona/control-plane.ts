@@ -96,7 +96,9 @@ export class ControlPlane {
     this.sandboxes.set(sandbox.id, sandbox);
     if (faults.some(({ act }) => act === "exists"))
       return refuse(request, 400, "Sandbox failed to start: timeout waiting for the sandbox");
-    return Response.json(sandbox.show());
+    const shown = sandbox.show();
+    if (this.#settings.createWaits) await sandbox.settled();
+    return Response.json(shown);
   }
 
   #list(url: URL): Response {

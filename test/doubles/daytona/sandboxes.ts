@@ -22,6 +22,7 @@ export interface SandboxSettings {
   readonly user: SandboxUser;
   /** How long a state change takes, in milliseconds. */
   readonly changeMs: number;
+  readonly createWaits: boolean;
   /** How long one minute of the service's intervals is here, in milliseconds. */
   readonly minuteMs: number;
   readonly toolboxUrl: string;

@@ -16,6 +16,8 @@ export interface DoubleOptions {
   readonly apiKey?: string;
   readonly user?: SandboxUser;
   readonly changeMs?: number;
+  /** A create is answered when the sandbox is up, and with the state that it had before, as the service mostly does. */
+  readonly createWaits?: boolean;
   readonly minuteMs?: number;
   /** Added to every request, for what a network costs. Milliseconds. */
   readonly latencyMs?: number;
@@ -53,6 +55,7 @@ export function startDouble(options: DoubleOptions = {}): Double {
     apiKey = "dtn_double",
     user = "daytona",
     changeMs = 30,
+    createWaits = false,
     minuteMs = 60_000,
     latencyMs = 0,
     lacks = [],
@@ -128,6 +131,7 @@ export function startDouble(options: DoubleOptions = {}): Double {
     folder,
     user,
     changeMs,
+    createWaits,
     minuteMs,
     lacks,
     toolboxUrl: `${options.publicUrl ?? base}/toolbox`,
