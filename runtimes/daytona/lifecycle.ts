@@ -8,8 +8,8 @@ const START_MS = 180_000;
 const LOST_CREATE_MS = 15_000;
 const GONE_MS = 60_000;
 /** Most sandboxes are started within a fifth of a second, and are asked so often for as long; milliseconds. */
-const EAGER_WAIT_MS = 20;
-const EAGER_MS = 500;
+const EAGER_WAIT_MS = 10;
+const EAGER_MS = 300;
 
 const FAILED: ReadonlySet<string> = new Set(["error", "build_failed"]);
 const GONE: ReadonlySet<string> = new Set(["destroyed", "destroying"]);
