@@ -87,6 +87,7 @@ async function keyCheck(control: ControlPlane): Promise<Check[]> {
         name,
         status: "warn",
         detail: `the key's permissions cannot be read: ${control.explain("refused", error).message}`,
+        fix: `See in the dashboard that the key has ${NEEDED.join(" and ")}`,
       },
     ];
   }
@@ -140,6 +141,11 @@ async function regionCheck(control: ControlPlane, target: string | undefined): P
       fix: `Set daytona.target to one of: ${known}`,
     };
   } catch (error) {
-    return { name, status: "warn", detail: `the regions cannot be read: ${control.explain("refused", error).message}` };
+    return {
+      name,
+      status: "warn",
+      detail: `the regions cannot be read: ${control.explain("refused", error).message}`,
+      fix: `See in the dashboard that the region ${target} exists, or leave out daytona.target`,
+    };
   }
 }

@@ -75,6 +75,17 @@ const FAULTY: readonly {
     check: { name: "daytona region", status: "missing", fix: "Set daytona.target to one of: us, eu" },
   },
   {
+    what: "a key that says nothing of its permissions",
+    fault: { on: KEY, act: 500 },
+    check: { name: "daytona access", status: "warn", fix: expect.stringContaining("delete:sandboxes") },
+  },
+  {
+    what: "a region that cannot be looked up",
+    set: { "daytona.target": "eu" },
+    fault: { on: /api\/regions$/, act: 500 },
+    check: { name: "daytona region", status: "warn", fix: expect.stringContaining("daytona.target") },
+  },
+  {
     what: "an address at which nobody answers",
     set: { "daytona.api_base_url": "http://127.0.0.1:9/api" },
     check: { name: "daytona service", status: "missing", fix: expect.stringContaining("daytona.api_base_url") },
