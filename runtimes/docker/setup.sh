@@ -101,6 +101,27 @@ apart() {
   mkdir -p -m "$1" "$2"
 }
 
+# Empties folder $1 of all but what is mounted in it, at the paths that follow: that is the user's.
+empty_around() (
+  folder=$1
+  shift
+  for entry in "$folder"/* "$folder"/.[!.]* "$folder"/..?*; do
+    # A pattern that matched nothing stands for itself.
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    mounted=
+    for path do
+      case $path in
+        "$entry") mounted=whole ;;
+        "$entry"/*) mounted=${mounted:-inside} ;;
+      esac
+    done
+    case $mounted in
+      '') rm -rf -- "$entry" ;;
+      inside) empty_around "$entry" "$@" ;;
+    esac
+  done
+)
+
 set -e
 mkdir -p -m 755 "$own" "$own/home"
 if command -v chattr >/dev/null 2>&1; then mkdir -p "$own/apart" && chattr +T "$own/apart" || :; fi 2>/dev/null
@@ -113,7 +134,14 @@ if [ "$mode" = direct ] && [ "$owner" != "$uid" ] && [ -z "$resumed" ]; then
 fi
 if [ "$mode" = copy ] && [ -z "$resumed" ]; then
   # What an image keeps there would be taken for a part of the tree; a mount would have hidden it as well.
-  rm -rf /workspace 2>/dev/null || [ -d /workspace ]
+  set --
+  if [ ! -L /workspace ]; then
+    while read -r id parent device root point rest; do
+      # The kernel writes spaces and the like as octal numbers.
+      case $point in /workspace/*) set -- "$@" "$(printf '%b' "$point")" ;; esac
+    done </proc/self/mountinfo
+  fi
+  if [ "$#" = 0 ]; then rm -rf /workspace 2>/dev/null || [ -d /workspace ]; else empty_around /workspace "$@"; fi
   apart 755 /workspace
 fi
 rm -rf "$own/apart"

@@ -102,6 +102,17 @@ testNeeding(["image:debian-git"], "more folders are mounted where their rows say
   expect(readFileSync(join(write, "yes"), "utf8")).toBe("x\n");
 });
 
+testNeeding(["image:debian-git"], "what is mounted inside the workspace of a copy keeps its files", async () => {
+  const folders = ["deps", "deeper/with space and \\", "*"].map((name) => ({ name, source: tempDir() }));
+  for (const { source } of folders) writeFileSync(join(source, "file"), "kept\n");
+  const options = { "docker.mounts": folders.map(({ name, source }) => `${source}:/workspace/${name}`) };
+  await withSession({ options, context: { mode: "copy" } }, async (session) => {
+    for (const { name } of folders)
+      expect(await run(session, { argv: ["cat", `/workspace/${name}/file`] })).toMatchObject({ out: "kept\n" });
+  });
+  for (const { source } of folders) expect(readFileSync(join(source, "file"), "utf8")).toBe("kept\n");
+});
+
 testNeeding(
   ["image:debian-git"],
   "a mount that would expose the home folder is refused before anything is made",
