@@ -7,7 +7,7 @@ import beginPart from "./capture-begin.sh" with { type: "text" };
 import linksPart from "./capture-links.sh" with { type: "text" };
 import nestedPart from "./capture-nested.sh" with { type: "text" };
 import seedPart from "./capture-seed.sh" with { type: "text" };
-import { GLUE_IDENTITY, pathBytes, pathText, UNCOMMITTED_WORK } from "./layout.ts";
+import { GLUE_IDENTITY, pathBytes, pathText, STILL_FORMAT, UNCOMMITTED_WORK } from "./layout.ts";
 import type { StagedBase } from "./snapshot-types.ts";
 import { embeddedPaths, submodulePaths } from "./units.ts";
 
@@ -101,6 +101,7 @@ export function questionOf(
     GLUE_NAME: GLUE_IDENTITY.name,
     GLUE_EMAIL: GLUE_IDENTITY.email,
     GLUE_MESSAGE: UNCOMMITTED_WORK,
+    GLUE_STILL: STILL_FORMAT,
     GLUE_UNITS: submodulePaths(question.base.units).join("\n"),
     GLUE_LINKS: question.base.units.some(({ kind }) => kind === "submodule") ? "1" : "0",
   };

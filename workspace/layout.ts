@@ -23,6 +23,12 @@ export const BOOTSTRAP_BUNDLE = "glue-bootstrap.bundle";
  */
 export const EXACT_BYTES = "* -text -filter -ident -eol -working-tree-encoding -export-ignore -export-subst\n";
 
+/**
+ * What `find -printf` says of each entry of a workspace that has not been touched: when anything of it changed last, its content, size, number,
+ * mode and name. The change time is the kernel's own, which no program inside can set.
+ */
+export const STILL_FORMAT = "%C@ %T@ %s %i %m %P\\0";
+
 /** Author and committer of commits that glue makes by itself. */
 export const GLUE_IDENTITY = { name: "glue", email: "glue@localhost" } as const;
 

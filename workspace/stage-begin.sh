@@ -4,11 +4,15 @@
 #   GLUE_TREE    the top of the workspace                    GLUE_GIT      glue's own git directory, outside of it
 #   GLUE_TIP     full name of the branch; empty: detached
 #   GLUE_SHA256  1 where the repository counts in SHA-256    GLUE_NAME, GLUE_EMAIL  the identity of commits inside
-#   GLUE_ATTRIBUTES  what keeps every byte as it is
+#   GLUE_ATTRIBUTES  what keeps every byte as it is          GLUE_STILL    what find says of an entry, see layout.ts
 set -eu
 umask 022
-for glue_name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$glue_name"; done
+case $(export -p) in
+  *GIT_*) for glue_name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$glue_name"; done ;;
+esac
 export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=none
+# HEAD and the branch are written by hand below.
+export GIT_DEFAULT_REF_FORMAT=files
 
 fail() {
   printf 'fail %s\n' "$*"
@@ -24,16 +28,25 @@ make() {
   if [ "$GLUE_SHA256" = 1 ]; then safe init -q --template= --object-format=sha256 "$@"; else safe init -q --template= "$@"; fi
 }
 
-mkdir -p "$GLUE_TREE" "$GLUE_GIT"
-chmod 700 "$GLUE_GIT"
-[ ! -e "$GLUE_TREE/.git" ] || fail notEmpty there is a .git already
+dot=$GLUE_TREE/.git
+[ ! -e "$dot" ] || fail notEmpty there is a .git already
 # Set by a part that finds the files in the workspace already, with glue's own index made from them.
 in_place=0
-rules=$GLUE_GIT/glue-ignore
-cat >"$rules"
 
-# --- glue's own git directory: holds the base whatever becomes of the workspace ---
-[ -e "$GLUE_GIT/HEAD" ] || make --bare "$GLUE_GIT"
-mkdir -p "$GLUE_GIT/info"
+# --- an ordinary repository in the workspace, and glue's own git directory, which holds the base whatever becomes of that ---
+make "$GLUE_TREE"
+if [ ! -e "$GLUE_GIT/HEAD" ]; then
+  # By hand: what git found out about the file system is in the other one's configuration.
+  (umask 077 && mkdir -p "$GLUE_GIT/objects/pack" "$GLUE_GIT/refs/heads" "$GLUE_GIT/info")
+  while IFS= read -r line; do
+    case $line in
+      *bare\ =*) line='	bare = true' ;;
+      *logallrefupdates*) continue ;;
+    esac
+    printf '%s\n' "$line"
+  done <"$dot/config" >"$GLUE_GIT/config"
+  echo 'ref: refs/heads/none' >"$GLUE_GIT/HEAD"
+fi
+mkdir -p "$GLUE_GIT/info" "$dot/info"
 printf '%s' "$GLUE_ATTRIBUTES" >"$GLUE_GIT/info/attributes"
-cp "$rules" "$GLUE_GIT/info/exclude"
+cat >"$GLUE_GIT/info/exclude"

@@ -1,25 +1,21 @@
-# --- an ordinary repository in the workspace ---
-make "$GLUE_TREE"
-dot=$GLUE_TREE/.git
-mkdir -p "$dot/info" "$dot/objects/pack"
-for name in "$GLUE_GIT"/objects/pack/pack-*; do
-  ln "$name" "$dot/objects/pack/" 2>/dev/null || cp -p "$name" "$dot/objects/pack/" || fail disk the objects cannot be written
-done
+# --- the files, out of what glue's own git directory holds ---
+linked=1
+ln "$GLUE_GIT"/objects/pack/pack-* "$dot/objects/pack/" 2>/dev/null || {
+  linked=0
+  cp -p "$GLUE_GIT"/objects/pack/pack-* "$dot/objects/pack/" || fail disk the objects cannot be written
+}
 [ ! -e "$GLUE_GIT/shallow" ] || cp "$GLUE_GIT/shallow" "$dot/shallow"
-cp "$GLUE_GIT/info/attributes" "$dot/info/attributes"
-cp "$rules" "$dot/info/exclude"
+cp "$GLUE_GIT/info/attributes" "$GLUE_GIT/info/exclude" "$dot/info/"
 printf '[user]\n\tname = %s\n\temail = %s\n' "$GLUE_NAME" "$GLUE_EMAIL" >>"$dot/config"
-if [ -n "$GLUE_TIP" ]; then
-  inside symbolic-ref HEAD "$GLUE_TIP"
-  inside update-ref "$GLUE_TIP" "$GLUE_BASE"
-else
-  inside update-ref --no-deref HEAD "$GLUE_BASE"
-fi
+if [ -n "$GLUE_TIP" ]; then printf 'ref: %s\n' "$GLUE_TIP"; else printf '%s\n' "$GLUE_BASE"; fi >"$dot/HEAD"
 if [ "$in_place" = 1 ]; then
+  [ -z "$GLUE_TIP" ] || inside update-ref "$GLUE_TIP" "$GLUE_BASE"
   cp -p "$GLUE_GIT/index" "$dot/index"
 else
+  # Makes the branch too.
   inside reset -q --hard "$GLUE_BASE" || fail disk the files cannot be written
-  rm -f "$dot/ORIG_HEAD"
+  # A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice.
+  cp -p "$dot/index" "$GLUE_GIT/index"
 fi
 if [ -n "$GLUE_INCLUDE" ]; then
   GIT_INDEX_FILE=$GLUE_GIT/glue-include
@@ -29,11 +25,21 @@ if [ -n "$GLUE_INCLUDE" ]; then
   rm -f "$GIT_INDEX_FILE"
   unset GIT_INDEX_FILE
 fi
-inside status --porcelain --untracked-files=all >"$GLUE_GIT/glue-status"
-# A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice. After
-# the status, which has looked at them and made it anew, they are fewer.
-cp -p "$dot/index" "$GLUE_GIT/index"
-sed 's/^/left /' "$GLUE_GIT/glue-status"
-[ -z "$GLUE_BUNDLE" ] || rm -f "$GLUE_BUNDLE"
-rm -f "$rules" "$GLUE_GIT/glue-status"
-printf 'tree %s\nend\n' "$(inside rev-parse 'HEAD^{tree}')"
+: >"$GLUE_GIT/glue-written"
+
+# --- the proof that this is the base, and nothing else ---
+# git has just written the files: an index that is younger than they are keeps it from reading them all again.
+cp "$dot/index" "$GLUE_GIT/glue-index"
+touch -t 203712312359 "$GLUE_GIT/glue-index"
+GIT_INDEX_FILE=$GLUE_GIT/glue-index GIT_OPTIONAL_LOCKS=0 inside status --porcelain --untracked-files=all >"$GLUE_GIT/glue-status"
+[ ! -s "$GLUE_GIT/glue-status" ] || sed 's/^/left /' "$GLUE_GIT/glue-status"
+
+# --- what a capture finds where nothing has changed: the age of everything to the nanosecond, and which file it is ---
+# Only where the clock has moved since the last of it was written: then nothing can change without getting another age. And only on one
+# disk, because others may count in seconds.
+still=$GLUE_GIT/glue-still
+if [ "$linked" = 0 ] || ! { echo "$GLUE_BASE" && find "$GLUE_TREE" -printf "$GLUE_STILL"; } >"$still" 2>/dev/null || ! [ "$still" -nt "$GLUE_GIT/glue-written" ]; then
+  rm -f "$still"
+fi
+rm -f ${GLUE_BUNDLE:+"$GLUE_BUNDLE"} "$GLUE_GIT/glue-status" "$GLUE_GIT/glue-index" "$GLUE_GIT/glue-commit"
+printf 'tree %s\nend\n' "$tree"

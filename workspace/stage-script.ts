@@ -3,7 +3,7 @@ import type { CommandExecutor, CommandResult, RunOptions, SandboxPaths, Workspac
 import { GlueError } from "../spec/glue-error.ts";
 import { concat } from "./bytes.ts";
 import { ignorePattern } from "./capture-script.ts";
-import { EXACT_BYTES, GLUE_IDENTITY, pathBytes, sandboxGitDir, UNCOMMITTED_WORK } from "./layout.ts";
+import { EXACT_BYTES, GLUE_IDENTITY, pathBytes, STILL_FORMAT, sandboxGitDir, UNCOMMITTED_WORK } from "./layout.ts";
 import type { BaseCommit, ObjectFormat } from "./snapshot-types.ts";
 import beginning from "./stage-begin.sh" with { type: "text" };
 import fromBundle from "./stage-bundle.sh" with { type: "text" };
@@ -80,7 +80,7 @@ export interface Unpacking extends RepositoryFacts {
   /** The bundle in the sandbox, removed afterwards; null where the objects are in glue's git directory already. */
   readonly bundle: string | null;
   /** Where the index of the bundle's pack was sent along, as the file `bundle` with `.idx` behind. */
-  readonly packIndex?: { readonly name: string; readonly packAt: number; readonly size: number };
+  readonly packIndex?: { readonly name: string; readonly packAt: number };
 }
 
 /**
@@ -93,7 +93,6 @@ export async function unpackBase(target: StageTarget, unpacking: Unpacking, sign
     GLUE_BUNDLE: unpacking.bundle ?? "",
     GLUE_PACK: unpacking.packIndex?.name ?? "",
     GLUE_PACK_AT: String((unpacking.packIndex?.packAt ?? 0) + 1),
-    GLUE_SIZE: String(unpacking.packIndex?.size ?? 0),
     GLUE_BASE: base.commit,
     GLUE_INCLUDE: unpacking.includeCommit ?? "",
   };
@@ -161,6 +160,7 @@ async function runStaging(target: StageTarget, staging: Staging, signal?: AbortS
       GLUE_NAME: GLUE_IDENTITY.name,
       GLUE_EMAIL: GLUE_IDENTITY.email,
       GLUE_ATTRIBUTES: EXACT_BYTES,
+      GLUE_STILL: STILL_FORMAT,
       ...staging.env,
     },
     stdin: excludeFile(staging),

@@ -138,12 +138,12 @@ function unableGit(tools: SandboxTools, ready: ReadyTree): string | undefined {
 export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
   async bundle(run, ready) {
     const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
-    const { packIndex, size } = ready.bundle;
+    const { packIndex } = ready.bundle;
     const [sent] = await Promise.all([
       sendWhole(run.target, bundleSource(ready), path, transfer(run, "uploading the snapshot")),
-      packIndex === undefined ? undefined : run.target.workspace.write(`${path}.idx`, packIndex.bytes, { mode: 0o600 }),
+      packIndex === undefined ? undefined : run.target.workspace.write(`${path}.idx`, packIndex.bytes, { mode: 0o444 }),
     ]);
-    await unpack(run, ready, path, packIndex === undefined ? {} : { packIndex: { ...packIndex, size } });
+    await unpack(run, ready, path, packIndex === undefined ? {} : { packIndex });
     return sent + (packIndex?.bytes.length ?? 0);
   },
 
