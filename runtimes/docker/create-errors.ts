@@ -36,7 +36,9 @@ export function createFailure(error: unknown, image: string): unknown {
   if (!(error instanceof EngineError)) return error;
   const { message } = error;
   if (/executable file not found|no such file or directory.*exec|exec format error/i.test(message)) {
-    const why = /exec format error/i.test(message) ? "it is made for another processor" : "it cannot run cat";
+    const why = /exec format error/i.test(message)
+      ? "it is made for another processor"
+      : "it cannot run what is to keep it up";
     return new GlueError("sandboxUnusable", `The image ${image} cannot be used as a sandbox: ${why} (${message}).`, {
       hint: "A sandbox needs sh, cat, mkdir, kill and tar. Set docker.image to an image that has them.",
       cause: error,

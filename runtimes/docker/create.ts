@@ -19,16 +19,16 @@ export function treeMounts(tree: HostTree): Mount[] {
   return [{ source: tree.top, target: WORKSPACE, readOnly: false }, ...outside];
 }
 
-/**
- * What a container is created with (engine API, "ContainerCreate"). Its main process is a `cat` on an open stdin, which waits for ever
- * and needs nothing; commands come in by exec.
- */
+/** What the main process of a container is: a `cat` on an open stdin, which waits for ever and needs nothing. */
+export const WAIT: readonly string[] = ["cat"];
+
+/** What a container is created with (engine API, "ContainerCreate"). Commands come in by exec, or by a lane. */
 export function containerSpec(
   options: Options,
   context: OpenContext,
   user: string | undefined,
   { tree: treeMounted, others }: Mounts,
-  init: boolean,
+  { init, command }: { readonly init: boolean; readonly command: readonly string[] },
 ): Record<string, unknown> {
   const { sessionId, mode, owner, tree } = context;
   const subfolder = mode === "direct" && tree.subfolder !== "" ? `/${tree.subfolder}` : "";
@@ -38,7 +38,7 @@ export function containerSpec(
   return {
     Image: options["docker.image"],
     Entrypoint: [],
-    Cmd: ["cat"],
+    Cmd: command,
     OpenStdin: true,
     Tty: false,
     // The engine would make a missing folder, and in a copy nothing may be there before the tree is.

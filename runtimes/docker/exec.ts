@@ -63,14 +63,22 @@ export async function runScript(
   script: Script,
   deadlineMs = DEADLINE_MS,
 ): Promise<ScriptResult> {
-  const running = await startScript(api, place, script);
+  return await finishScript(await startScript(api, place, script), script.stdin, deadlineMs);
+}
+
+/** The rest of a script that has been started: its stdin, and what it prints to its end. */
+export async function finishScript(
+  running: RunningScript,
+  stdin?: Script["stdin"],
+  deadlineMs = DEADLINE_MS,
+): Promise<ScriptResult> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     running.destroy();
   }, deadlineMs);
   try {
-    if (script.stdin instanceof Uint8Array) running.feed(script.stdin);
+    if (stdin instanceof Uint8Array) running.feed(stdin);
     const stdout: Uint8Array[] = [];
     let bytes = 0;
     for (let piece = await running.next(); piece !== undefined; piece = await running.next()) {
@@ -91,12 +99,16 @@ export async function runScript(
   }
 }
 
+/** What a script's shell is given, with the token of the marks that it makes. */
+export function markScript(script: Script): { token: string; text: string; words: string[] } {
+  const token = crypto.randomUUID();
+  return { token, text: HEAD + script.script, words: [token, ...(script.words ?? [])] };
+}
+
 /** Starts a script and leaves its streams to the caller. */
 export async function startScript(api: DockerApi, place: ScriptPlace, script: Script): Promise<RunningScript> {
   const { container, lane } = place;
-  const token = crypto.randomUUID();
-  const text = HEAD + script.script;
-  const words = [token, ...(script.words ?? [])];
+  const { token, text, words } = markScript(script);
   // The texts of errors are read, and names are bytes.
   const env = { LC_ALL: "C" };
   const input = script.stdin !== undefined;

@@ -2,18 +2,18 @@ import { homedir } from "node:os";
 import { WORKSPACE } from "../common/sandbox-path.ts";
 import { GlueError, type OpenContext, type Options, type SandboxHandle } from "../contract.ts";
 import { DockerApi } from "./api.ts";
-import { containerName, containerSpec, containerUser, PRIVATE, treeMounts } from "./create.ts";
+import { containerName, containerSpec, containerUser, PRIVATE, treeMounts, WAIT } from "./create.ts";
 import { createFailure, discard, isImageMissing, isInitMissing } from "./create-errors.ts";
 import { type Endpoint, type Env, resolveEndpoint } from "./endpoint.ts";
 import { CONTACT_MS, connectEngine, EngineError } from "./engine.ts";
 import { readLabels } from "./labels.ts";
-import { makeLaneFolder } from "./lane/folder.ts";
+import { FIRST_COMMAND, makeLaneFolder } from "./lane/folder.ts";
 import { parseMounts } from "./mounts.ts";
 import { placeData } from "./place.ts";
 import { type Machine, NOTHING_TO_PROVE, prepareProof, thisMachine } from "./proof.ts";
 import { pullImage } from "./pull.ts";
 import { DockerSession } from "./session.ts";
-import { setUp } from "./setup.ts";
+import { offerSetup, setUp } from "./setup.ts";
 
 /**
  * Creates, starts and prepares a session's container. Whatever fails, and whenever it is interrupted, nothing of it stays: the calls
@@ -40,29 +40,32 @@ export async function openSession(
   const mounted = tree.length + others.length > 0;
   const { proof, probe } = mounted ? prepareProof(machine, api.kernel, context.sessionDir) : NOTHING_TO_PROVE;
   const mounts = { tree, others: [...others, ...probe] };
+  const preparing = { mode, shell: options["docker.shell"], mounts, proof };
   let lane = mayHaveLane(options, endpoint, machine, api) ? await makeLaneFolder(context.sessionDir) : undefined;
+  const first = lane === undefined ? undefined : await offerSetup(lane.source, preparing);
   const specOf = (init: boolean) => {
     const others = lane === undefined ? mounts.others : [...mounts.others, lane];
-    return containerSpec(options, context, user, { tree, others }, init);
+    const command = lane === undefined || first === undefined ? WAIT : FIRST_COMMAND;
+    return containerSpec(options, context, user, { tree, others }, { init, command });
   };
   const making = { api, name, image, context, env, specOf };
-  const container = await make(making).catch((error: unknown) => {
-    // The engine does not see this folder, for instance because glue itself runs in a container.
-    if (lane === undefined || !(error instanceof Error) || !error.message.includes(lane.source)) throw error;
-    lane = undefined;
-    return make(making);
-  });
+  let container: string | undefined;
   try {
+    container = await make(making).catch((error: unknown) => {
+      // The engine does not see this folder, for instance because glue itself runs in a container.
+      if (lane === undefined || !(error instanceof Error) || !error.message.includes(lane.source)) throw error;
+      lane = undefined;
+      return make(making);
+    });
     stopIfAborted(signal);
     const { Config } = await api.inspectContainer(container);
     const inside = await setUp(api, container, {
-      mode,
+      ...preparing,
       image,
       user: Config.User,
-      shell: options["docker.shell"],
-      mounts,
-      proof,
       lane: lane === undefined ? undefined : { lcAll: lcAllOf(Config.Env) },
+      // Nobody else may read what lies there.
+      first: lane !== undefined && ROOT.has(Config.User) ? first : undefined,
     });
     stopIfAborted(signal);
     const place = {
@@ -82,10 +85,15 @@ export async function openSession(
     const handle: SandboxHandle = { runtime: "docker", id: container, name, data };
     return new DockerSession(api, handle, options);
   } catch (error) {
-    await discard(api, container, error);
+    if (container !== undefined) await discard(api, container, error);
     throw createFailure(error, image);
+  } finally {
+    first?.withdraw();
   }
 }
+
+/** Names of the user that every image has, as the engine takes them; empty is what an image without any means. */
+const ROOT: ReadonlySet<string> = new Set(["", "0", "root", "0:0", "root:root"]);
 
 /**
  * The pipes of a lane connect processes of one kernel only. A container that is kept would need the session's folder for as long as it is

@@ -1,13 +1,15 @@
 # Prepares a new container, as root, and says on stdout what it found. Stdin is the launcher.
 # $1 the mode, direct or copy, with -resumed for a container that an earlier session left; $2 the user that commands run as, as docker.user has it, or empty; $3 the shell for scripts;
 # $4 glue's own folder; $5 a file with a word in it that shows whose files these are, or empty; then the container paths of what is
-# mounted from the host, the tree first. Before those, for the lane (lane.sh, start.sh): their texts, or empty, and the image's LC_ALL.
+# mounted from the host, the tree first. Before those, for the lane (lane.sh, start.sh): their texts, or empty, and the image's LC_ALL, or a
+# dot where it is this shell's.
 # Only what a shell has built in is used before it is known that the rest is there.
 
 path_was=${PATH-} had_path=${PATH+yes}
 mode=${1%-resumed} resumed=${1#"${1%-resumed}"} user=$2 shell=$3 own=$4 token_file=$5
 lane=$6 lane_start=$7 lc_all=$8
 shift 8
+[ "$lc_all" != . ] || lc_all=${LC_ALL-}
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 
@@ -58,15 +60,17 @@ fi
 [ "$uid" != 0 ] || named=named
 echo "user $uid $gid $named"
 
-# The process that keeps the container up: the init's only child, or the init itself.
+# The process that keeps the container up: this one or the init's only child, or the init itself.
 main=1
-for dir in /proc/[0-9]*; do
-  read -r pid word state parent rest 2>/dev/null <"$dir/stat" || continue
-  if [ "$parent" = 1 ] && [ "$pid" != "$$" ]; then
-    main=$pid
-    break
-  fi
-done
+if [ "$$" != 1 ]; then
+  for dir in "/proc/$$" /proc/[0-9]*; do
+    read -r pid word state parent rest 2>/dev/null <"$dir/stat" || continue
+    if [ "$parent" = 1 ]; then
+      main=$pid
+      break
+    fi
+  done
+fi
 echo "main $main"
 
 if read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id; then echo "boot $boot"; fi

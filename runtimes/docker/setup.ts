@@ -2,7 +2,8 @@ import { LAUNCHER } from "../common/launch.ts";
 import { GlueError, isGlueError } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { PRIVATE } from "./create.ts";
-import { runScript, type ScriptResult } from "./exec.ts";
+import { runScript, type Script, type ScriptResult } from "./exec.ts";
+import type { FirstRequest } from "./lane/first-request.ts";
 import lane from "./lane/lane.sh" with { type: "text" };
 import laneStart from "./lane/start.sh" with { type: "text" };
 import { type Mounts, type Proof, proveMounts, type Seen } from "./proof.ts";
@@ -36,6 +37,28 @@ export interface SetupRequest {
   readonly proof: Proof;
   /** Set where the lane's folder is mounted: the image's LC_ALL, empty where it has none. */
   readonly lane?: { readonly lcAll: string } | undefined;
+  /** The same, as the container's first process finds it. */
+  readonly first?: FirstRequest | undefined;
+}
+
+/** Lays out in the lane's folder what prepares the container as its first process starts, where that is root's. */
+export async function offerSetup(
+  folder: string,
+  request: Pick<SetupRequest, "mode" | "shell" | "mounts" | "proof">,
+): Promise<FirstRequest | undefined> {
+  const { FirstRequest } = await import("./lane/first-request.ts");
+  return await FirstRequest.offer(folder, setupScript({ ...request, user: "", lane: { lcAll: AS_HERE } }));
+}
+
+/** For setup.sh: the image's LC_ALL is that of its own shell. */
+const AS_HERE = ".";
+
+function setupScript(request: Omit<SetupRequest, "image" | "first">): Script & { readonly stdin: Uint8Array } {
+  const { mode, resumed = false, user, shell, mounts, proof } = request;
+  const targets = [...mounts.tree, ...mounts.others].map((mount) => mount.target);
+  const words = [resumed ? `${mode}-resumed` : mode, user, shell, PRIVATE, proof.tokenFile ?? ""];
+  words.push(...(request.lane === undefined ? ["", "", ""] : [lane, laneStart, request.lane.lcAll]), ...targets);
+  return { script, words, stdin: new TextEncoder().encode(LAUNCHER), user: "0" };
 }
 
 /**
@@ -43,11 +66,8 @@ export interface SetupRequest {
  * on. Throws `sandboxUnusable` when the image lacks what a sandbox needs, `mountMismatch` when a mount is not the folder it should be.
  */
 export async function setUp(api: DockerApi, container: string, request: SetupRequest): Promise<Inside> {
-  const { mode, resumed = false, image, user, shell, mounts, proof } = request;
-  const targets = [...mounts.tree, ...mounts.others].map((mount) => mount.target);
-  const words = [resumed ? `${mode}-resumed` : mode, user, shell, PRIVATE, proof.tokenFile ?? ""];
-  words.push(...(request.lane === undefined ? ["", "", ""] : [lane, laneStart, request.lane.lcAll]), ...targets);
-  const { code, stdout, stderr } = await prepare(api, container, image, words);
+  const { mode, image, mounts, proof } = request;
+  const { code, stdout, stderr } = await prepare(api, container, request);
   const said = readAnswer(stdout.toString());
   if (said.lacks.length > 0) throw unusable(image, `it has no ${said.lacks.join(", no ")}`);
   if (said.noUser !== undefined) {
@@ -79,9 +99,11 @@ export async function setUp(api: DockerApi, container: string, request: SetupReq
   };
 }
 
-async function prepare(api: DockerApi, container: string, image: string, words: string[]): Promise<ScriptResult> {
+/** By the container's first process where that has begun with it, else by an exec. */
+async function prepare(api: DockerApi, container: string, request: SetupRequest): Promise<ScriptResult> {
+  const { image, first } = request;
   try {
-    return await runScript(api, { container }, { script, words, stdin: new TextEncoder().encode(LAUNCHER), user: "0" });
+    return (await first?.result(api, container)) ?? (await runScript(api, { container }, setupScript(request)));
   } catch (error) {
     if (isGlueError(error, "sandboxGone")) throw unusable(image, `cat, which is to keep it up, ended at once`, error);
     if (isGlueError(error, "startFailed")) throw unusable(image, `it has no sh that runs (${error.message})`, error);

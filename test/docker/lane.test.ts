@@ -37,9 +37,14 @@ async function execsDuring(session: RuntimeSession, work: () => Promise<void>): 
   const since = Date.now() / 1_000;
   await work();
   const until = Date.now() / 1_000;
-  const filter = ["--filter", `container=${session.handle.name}`, "--filter", "event=exec_start"];
+  return execsOf(session.handle.name, since, until).length;
+}
+
+/** What the engine tells of execs in a container, between two times in seconds. */
+function execsOf(container: string, since: number, until: number): string[] {
+  const filter = ["--filter", `container=${container}`, "--filter", "event=exec_start"];
   const { out } = docker("events", "--since", since.toFixed(3), "--until", until.toFixed(3), ...filter);
-  return out.split("\n").filter((line) => line.includes("exec_start")).length;
+  return out.split("\n").filter((line) => line.includes("exec_start"));
 }
 
 testNeeding(
@@ -64,6 +69,22 @@ testNeeding(
       expect(execs).toBeLessThan(5);
       expect(left(context)).toEqual(["next", "requests"]);
     });
+  },
+);
+
+testNeeding(
+  ["image:debian-git"],
+  "a container is prepared by its first process, and by the engine where that is not root's; it waits after a restart too",
+  async () => {
+    for (const user of ["root", "1000:1000"]) {
+      const since = Date.now() / 1_000;
+      await withSession({ options: { "docker.user": user }, context: { mode: "copy" } }, async (session) => {
+        const { name } = session.handle;
+        expect(execsOf(name, since, Date.now() / 1_000)).toHaveLength(user === "root" ? 0 : 1);
+        docker("restart", "-t", "0", name);
+        expect(await run(session, "echo here")).toMatchObject({ exitCode: 0, out: "here\n" });
+      });
+    }
   },
 );
 

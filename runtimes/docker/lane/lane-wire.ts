@@ -47,10 +47,12 @@ export class LaneWire implements Wire {
   }
 
   async speaksWithin(ms: number): Promise<boolean> {
+    const spoken = () => this.#arrived.length > 0 || this.#open === 0;
+    if (spoken()) return true;
     const timer = setTimeout(() => this.#wake(), ms);
     await this.#woken();
     clearTimeout(timer);
-    return this.#arrived.length > 0 || this.#open === 0;
+    return spoken();
   }
 
   /** True where the container had not begun with it, and will not. */

@@ -31,6 +31,32 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
   if (mkfifo === undefined) return undefined;
   const requests = openIfAnswered(join(folder, "requests"));
   if (requests === undefined) return undefined;
+  try {
+    const wire = layOut(folder, request, mkfifo);
+    if (wire === undefined) return undefined;
+    if (handOver(folder, request.id, mkfifo) || ask(requests, request.id)) return await takenUp(wire);
+    wire.destroy();
+    return undefined;
+  } finally {
+    closeSync(requests);
+  }
+}
+
+/** Lays a request out for a shell that comes to it by itself. Undefined where it cannot be. */
+export async function offerInLane(folder: string, request: LaneRequest): Promise<LaneWire | undefined> {
+  const mkfifo = await loadMkfifo();
+  return mkfifo === undefined ? undefined : layOut(folder, request, mkfifo);
+}
+
+/** Waits until a request is taken up. Undefined where it was not in time: then it never will be. */
+export async function takenUp(wire: LaneWire): Promise<Wire | undefined> {
+  if ((await wire.speaksWithin(TAKEN_UP_MS)) || !wire.withdraw()) return wire;
+  wire.destroy();
+  return undefined;
+}
+
+/** Makes what a request consists of. Undefined where the machine has no room for it: then nothing is left of it. */
+function layOut(folder: string, request: LaneRequest, mkfifo: MakeFifo): LaneWire | undefined {
   const own = join(folder, request.id);
   const opened: number[] = [];
   let input: LaneInput | undefined;
@@ -51,19 +77,13 @@ export async function startInLane(folder: string, request: LaneRequest): Promise
       err: open("err", O_RDONLY | O_NONBLOCK),
       kept: [open("out", O_WRONLY | O_NONBLOCK), open("err", O_WRONLY | O_NONBLOCK)],
     };
-    if (!handOver(folder, request.id, mkfifo)) writeSync(requests, `${request.id}\n`);
-    const wire = new LaneWire(own, ends, input);
-    if ((await wire.speaksWithin(TAKEN_UP_MS)) || !wire.withdraw()) return wire;
-    wire.destroy();
-    return undefined;
+    return new LaneWire(own, ends, input);
   } catch {
     // Too many open files, no space: nothing was asked for yet, and the engine's way needs neither.
     for (const fd of opened) closeSync(fd);
     input?.end();
     rmSync(own, { recursive: true, force: true });
     return undefined;
-  } finally {
-    closeSync(requests);
   }
 }
 
@@ -87,6 +107,17 @@ function handOver(folder: string, id: string, mkfifo: MakeFifo): boolean {
     return false;
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Asks the shell that keeps the lane open. False where it died just now. */
+function ask(requests: number, id: string): boolean {
+  try {
+    writeSync(requests, `${id}\n`);
+    return true;
+  } catch {
+    // EPIPE, nobody reads any more; EAGAIN, nobody has for long.
+    return false;
   }
 }
 
