@@ -13,9 +13,10 @@ glue_x_spare() {
 if [ -z "$2" ]; then
   glue_x_file=$3
   glue_x_lane=$1
+  # At once: a short command that looks for it is over before the launcher is read.
+  echo "$$" >"$glue_x_lane/ready"
   set -- functions
   . "$glue_x_file"
-  echo "$$" >"$glue_x_lane/ready"
   IFS= read -r glue_x_name <"$glue_x_lane/next" || exit 1
   case $glue_x_name in '' | *[!A-Za-z0-9_-]*) exit 1 ;; esac
   # For the next one. After what ends everything here hardly anybody asks.
