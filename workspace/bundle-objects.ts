@@ -10,8 +10,10 @@ export interface PackedObject {
   readonly line: string;
   /** Uncompressed, in bytes. */
   readonly size: number;
-  /** Whether it has to be compressed anew: it is loose, or a delta against something that does not travel. */
+  /** Whether it has to be compressed anew: it lies in a file of its own, or is a delta against something that does not travel. */
   readonly work: boolean;
+  /** What its deltas end at: an object that travels and is no delta against another one that does. Itself, mostly. */
+  readonly root: string;
 }
 
 /**
@@ -29,25 +31,36 @@ export async function listObjects(
   const ids = lines.map((line) => line.split(" ", 1)[0] ?? line);
   const format = "--batch-check=%(objectname) %(deltabase) %(objectsize)";
   const facts = await git(["cat-file", format], { ...options, stdin: `${ids.join("\n")}\n` });
-  const travels = new Set(ids);
   const loose = looseObjects([
     join(store.gitDir, "objects"),
     ...(store.userObjects === undefined ? [] : [store.userObjects]),
   ]);
-  return new TextDecoder()
+  // By id, of what travels: what its delta stands on, where that travels too.
+  const bases = new Map(ids.map((id) => [id, ""]));
+  const found = new TextDecoder()
     .decode(facts.stdout)
     .trimEnd()
     .split("\n")
     .map((fact, at) => {
       const [id = "", deltaBase = "", size] = fact.split(" ");
       if (size === undefined) throw new GlueError("gitFailed", `An object of the tree is missing: ${id}.`);
+      const travels = bases.has(deltaBase);
+      if (travels) bases.set(id, deltaBase);
       const isDelta = /[1-9a-f]/.test(deltaBase);
-      return {
-        line: lines[at] ?? id,
-        size: Number(size),
-        work: loose.has(id) || (isDelta && !travels.has(deltaBase)),
-      };
+      return { id, line: lines[at] ?? id, size: Number(size), work: isDelta ? !travels : loose.has(id) };
     });
+  return found.map(({ id, ...object }) => ({ ...object, root: rootOf(id, bases) }));
+}
+
+/** Objects that lie in several packs can stand on each other in a ring; then it is any of them. */
+function rootOf(id: string, bases: ReadonlyMap<string, string>): string {
+  const seen = new Set<string>();
+  let root = id;
+  for (let base = bases.get(root); base && !seen.has(base); base = bases.get(root)) {
+    seen.add(base);
+    root = base;
+  }
+  return root;
 }
 
 /** The objects of these folders that lie in files of their own. */
@@ -63,7 +76,7 @@ function looseObjects(folders: readonly string[]): Set<string> {
 }
 
 /** The names in a folder; none where it cannot be read. */
-export function readNames(folder: string): string[] {
+function readNames(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {

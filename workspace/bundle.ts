@@ -21,7 +21,7 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { writeBundle } from "./bundle-file.ts";
 import { joinIndexes } from "./bundle-index.ts";
-import { listObjects, type PackedObject, readNames, shallowAt } from "./bundle-objects.ts";
+import { listObjects, type PackedObject, shallowAt } from "./bundle-objects.ts";
 import { bundleHead, readBundleHead } from "./capture-bundle.ts";
 import { type GitOptions, gitText } from "./git.ts";
 import { REFS } from "./layout.ts";
@@ -135,7 +135,7 @@ async function build({ snapshot, store }: TakenSnapshot, scratch: string, signal
   const options: GitOptions = { ...store.options, env, ...(signal === undefined ? {} : { signal }) };
   const commits = refs.map(({ id }) => id);
   const objects = await listObjects(store, options, commits);
-  const made = await makePacks(store, scratch, options, objects);
+  const made = await makePacks(scratch, options, objects);
   const fresh = join(scratch, "bundle");
   const { objectFormat } = base;
   const size = await writeBundle(fresh, bundleHead({ objectFormat, needs: [], refs }), made.packs, objectFormat);
@@ -152,57 +152,58 @@ interface MadePacks {
   readonly work: number;
 }
 
-async function makePacks(
-  store: Store,
-  scratch: string,
-  options: GitOptions,
-  objects: readonly PackedObject[],
-): Promise<MadePacks> {
-  const fresh = objects.filter((object) => object.work);
-  const work = fresh.reduce((sum, { size }) => sum + size, 0);
-  const few = work <= DELTA_BYTES;
-  if (few && hasOnePack(store)) return { packs: present([await pack(scratch, options, objects, 10)]), work };
-  // Copied objects stay together, because their deltas point at each other. They are not searched for better ones: git would try
-  // every pair that comes from two different packs.
-  const copied = objects.filter((object) => !object.work);
-  const parts = few ? [fresh] : share(fresh, availableParallelism());
-  const packs = [pack(scratch, options, copied, 0), ...parts.map((part) => pack(scratch, options, part, few ? 10 : 0))];
-  return { packs: present(await Promise.all(packs)), work };
+async function makePacks(scratch: string, options: GitOptions, objects: readonly PackedObject[]): Promise<MadePacks> {
+  const work = objects.reduce((sum, object) => sum + (object.work ? object.size : 0), 0);
+  const { copied, fresh } = sortOut(objects);
+  // Copied objects are not searched for better deltas: git would try every new object with its neighbours among them, which takes
+  // longer than copying them all.
+  const parts = work <= DELTA_BYTES ? [fresh.flat()] : share(fresh, availableParallelism());
+  const packs = [
+    pack(scratch, options, copied, QUICK),
+    ...parts.map((part) => pack(scratch, options, part, effort(work))),
+  ];
+  return { packs: (await Promise.all(packs)).filter((path) => path !== undefined), work };
 }
 
-function present(packs: readonly (string | undefined)[]): string[] {
-  return packs.filter((path) => path !== undefined);
+/** New objects, each with those whose deltas end at it: a delta is only copied into a pack that holds what it stands on. */
+function sortOut(objects: readonly PackedObject[]): { copied: PackedObject[]; fresh: PackedObject[][] } {
+  const fresh = new Map<string, PackedObject[]>();
+  for (const object of objects) if (object.work) fresh.set(object.root, []);
+  const copied: PackedObject[] = [];
+  for (const object of objects) (fresh.get(object.root) ?? copied).push(object);
+  return { copied, fresh: [...fresh.values()] };
 }
 
-/** Whether everything that is packed lies in one pack, within which git does not search again. */
-function hasOnePack(store: Store): boolean {
-  const folders = [join(store.gitDir, "objects"), ...(store.userObjects === undefined ? [] : [store.userObjects])];
-  const packs = folders.flatMap((folder) => readNames(join(folder, "pack"))).filter((name) => name.endsWith(".pack"));
-  const borrows = store.userObjects !== undefined && existsSync(join(store.userObjects, "info", "alternates"));
-  return packs.length <= 1 && !borrows;
+const QUICK = ["--window=0"];
+
+/** How `pack-objects` is to go about so many new bytes: the fewer, the smaller it makes them. */
+function effort(work: number): readonly string[] {
+  if (work > DELTA_BYTES) return QUICK;
+  return work > KEEP_BYTES ? ["--window=10"] : ["--window=10", "--compression=9"];
 }
 
-/** Packs these objects and returns the path, undefined where there are none. `window` is how many neighbours a delta is sought among. */
+/** Packs these objects and returns the path, undefined where there are none. */
 async function pack(
   scratch: string,
   options: GitOptions,
   objects: readonly PackedObject[],
-  window: number,
+  how: readonly string[],
 ): Promise<string | undefined> {
   if (objects.length === 0) return undefined;
   const prefix = join(scratch, "pack");
   const stdin = Buffer.from(`${objects.map(({ line }) => line).join("\n")}\n`, "latin1");
-  const args = ["pack-objects", "--quiet", "--delta-base-offset", `--window=${window}`, prefix];
+  const args = ["pack-objects", "--quiet", "--delta-base-offset", ...how, prefix];
   return `${prefix}-${await gitText(args, { ...options, stdin })}.pack`;
 }
 
-/** Shares objects out so that every part has about the same size. */
-function share(objects: readonly PackedObject[], count: number): PackedObject[][] {
+/** Shares groups of objects out so that every part has about the same size. */
+function share(groups: readonly PackedObject[][], count: number): PackedObject[][] {
+  const sized = groups.map((objects) => ({ objects, size: objects.reduce((sum, { size }) => sum + size, 0) }));
   const parts = Array.from({ length: count }, () => ({ objects: [] as PackedObject[], size: 0 }));
-  for (const object of objects.toSorted((a, b) => b.size - a.size)) {
+  for (const { objects, size } of sized.sort((a, b) => b.size - a.size)) {
     const least = parts.reduce((best, part) => (part.size < best.size ? part : best));
-    least.objects.push(object);
-    least.size += object.size;
+    least.objects.push(...objects);
+    least.size += size;
   }
   return parts.map((part) => part.objects);
 }

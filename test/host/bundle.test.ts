@@ -91,3 +91,18 @@ test("history is not shipped: an object of an older commit is not in the bundle"
   const secret = of.here("git rev-parse HEAD~1:s");
   expect(sh(gitDir, `git --git-dir=. cat-file -e ${secret} 2>/dev/null && echo there || echo gone`)).toBe("gone");
 });
+
+test("deltas between what travels are kept, also where their chain ends at something that does not", async () => {
+  // git compares files by the ends of their names, longer ones first: b stands on what a was, and a on b, with which it shares more.
+  const of = makeCase(`git init -q -b main .; mkdir a b; names=$(seq -f the-name-of-the-file-%02g 20)
+    for n in $names; do head -c 40000 /dev/urandom | base64 >a/$n; done; git add .; git commit -qm long
+    for n in $names; do sed -i '1,20d; n; n; n; n; s/^./=/' a/$n; (cat a/$n; echo b) >b/$n; done
+    git add .; git commit -qm short; git repack -adfq`);
+  const standing = "git ls-tree -r --object-only HEAD | git cat-file --batch-check='%(deltabase)' | grep -c '[1-9a-f]'";
+  expect(of.here(standing)).toBe("40");
+  const { bundle } = await take(of);
+  const whole = of.here(
+    "git clone -q --bare --depth 1 file://$PWD ../whole.git; cat ../whole.git/objects/pack/*.pack | wc -c",
+  );
+  expect(bundle.size).toBeLessThan(Number(whole) * 1.02);
+});
