@@ -69,6 +69,44 @@ quote() {
 lines() { tr '\n\000' '\001\n'; }
 unlines() { tr '\001\n' '\n\000'; }
 
+# --- where the workspace's .git is ---
+state=missing dot=$GLUE_TREE/.git
+if [ -f "$dot" ]; then
+  IFS= read -r line <"$dot"
+  dot=${line#gitdir: }
+  case $dot in /*) ;; *) dot=$GLUE_TREE/$dot ;; esac
+fi
+common=$dot
+if [ -f "$dot/commondir" ] && IFS= read -r line <"$dot/commondir"; then
+  case $line in /*) common=$line ;; *) common=$dot/$line ;; esac
+fi
+quote "$GLUE_GIT/objects"
+own_objects=$quoted borrowed= head= head_tree= headref=none
+
+# The state that the last capture left: the tree that the private index was seeded with, its commit, and what that consisted of; the
+# tree of the commit that was checked out; 0 where surely no path came or went since the seed.
+seed=$GLUE_BASE_TREE last= last_tree= last_parent=$GLUE_BASE last_parent_tree=$GLUE_BASE_TREE last_came=
+[ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent last_parent_tree last_came <"$GLUE_GIT/glue-state"
+
+# --- the private index: seeded with what the workspace's own index tracks, never a copy of it, because its stat cache vouches for
+# converted, assumed and racy content ---
+GIT_INDEX_FILE=$tmp/index
+export GIT_INDEX_FILE
+# Uncompressed: what is added here is read once more at once, and compressed for its way.
+add_once() { own -c core.looseCompression=0 add -u -v --ignore-errors >"$tmp/added" 2>"$tmp/add.err"; }
+# Mostly the index of the last time is still the right one: the files are read while all the rest is looked at. Where it is not, they
+# are read once more. Where no file came the last time there is mostly none now, and the second look will tell.
+ahead=0 adding= looked=1
+if [ -e "$GLUE_GIT/index" ]; then
+  cp -p "$GLUE_GIT/index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"
+  if [ ! -e "$dot/info/sparse-checkout" ]; then
+    ahead=1
+    [ "$last_came" != 0 ] || looked=0
+    add_once &
+    adding=$!
+  fi
+fi
+
 # --- what is asked: three sections of stdin, each ended by a line with a dot ---
 read_section() {
   while IFS= read -r line; do

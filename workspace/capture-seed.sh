@@ -18,23 +18,6 @@ look_at() {
   printf "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n$extensions" >"$GLUE_GIT/view/config"
   printf '%s\n' "$extensions$1" >"$GLUE_GIT/view/glue-of"
 }
-state=missing dot=$GLUE_TREE/.git
-if [ -f "$dot" ]; then
-  IFS= read -r line <"$dot"
-  dot=${line#gitdir: }
-  case $dot in /*) ;; *) dot=$GLUE_TREE/$dot ;; esac
-fi
-common=$dot
-if [ -f "$dot/commondir" ] && IFS= read -r line <"$dot/commondir"; then
-  case $line in /*) common=$line ;; *) common=$dot/$line ;; esac
-fi
-quote "$GLUE_GIT/objects"
-own_objects=$quoted borrowed= head= head_tree= headref=none
-
-# The state that the last capture left: the tree that the private index was seeded with, its commit, and what that consisted of; the
-# tree of the commit that was checked out; 0 where surely no path came or went since the seed.
-seed=$GLUE_BASE_TREE last= last_tree= last_parent=$GLUE_BASE last_parent_tree=$GLUE_BASE_TREE last_came=
-[ -r "$GLUE_GIT/glue-state" ] && read -r seed last last_tree last_parent last_parent_tree last_came <"$GLUE_GIT/glue-state"
 
 # --- which files are ignored: as git status says it inside ---
 for name in "$common/info/exclude" "$glue_xdg/git/ignore"; do
@@ -55,28 +38,9 @@ if mentions_rules "$common/config" "$glue_home/.gitconfig" "$glue_xdg/git/config
   name=$(cd "$GLUE_TREE" && unset GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL && HOME=$glue_home XDG_CONFIG_HOME=$glue_xdg git -c safe.directory='*' config --path --get core.excludesFile 2>"$tmp/err")
   [ -n "$name" ] && [ -r "$name" ] && cat "$name" >>"$tmp/ignore"
 fi
-
-# --- the private index: seeded with what the workspace's own index tracks, never a copy of it, because its stat cache vouches for
-# converted, assumed and racy content ---
-GIT_INDEX_FILE=$tmp/index
-export GIT_INDEX_FILE
 # Sets $tmp/others to what is not tracked.
 others() { own ls-files -o -z -X "$tmp/included" --exclude-standard >"$tmp/others" 2>"$tmp/others.err"; }
-# Uncompressed: what is added here is read once more at once, and compressed for its way.
-add_once() { own -c core.looseCompression=0 add -u -v --ignore-errors >"$tmp/added" 2>"$tmp/add.err"; }
-ahead=0 adding= looked=1
-if [ -e "$GLUE_GIT/index" ]; then
-  cp -p "$GLUE_GIT/index" "$tmp/index" || fail noSpace cannot write to "$GLUE_GIT"
-  # Mostly the index is still the right one: the files are read while the workspace's .git is looked at. Where it is not, they are read
-  # once more.
-  if [ ! -e "$dot/info/sparse-checkout" ]; then
-    ahead=1
-    # Where no file came the last time there is mostly none now, and the second look will tell.
-    if [ "$last_came" = 0 ]; then looked=0; else others & fi
-    add_once &
-    adding=$!
-  fi
-fi
+[ "$ahead" = 0 ] || [ "$looked" = 0 ] || others &
 
 # --- what the workspace names ---
 refs=$tmp/glue-refs

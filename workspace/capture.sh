@@ -76,13 +76,13 @@ index_only() {
 }
 # What came from the workspace's own objects is kept here too: its .git may be gone the next time.
 must_keep() { [ "$parent" != "$last_parent" ] || { [ "$news" = 1 ] && ! cmp -s "$refs" "$GLUE_GIT/glue-refs"; }; }
-named=$last
+named=$last naming=
 name_it() { [ "$final" = "$named" ] || own update-ref refs/glue/captured "$final" 2>"$tmp/ref.err"; }
 # While the rest is done, where all of it is here already.
 name_ahead() {
   must_keep || [ "$final" = "$named" ] || {
     name_it &
-    named=$final
+    naming=$! named=$final
   }
 }
 # What is new, as a pack. One that was not fetched whole the last time stays as it is, so that the fetching can be gone on with.
@@ -137,6 +137,7 @@ while [ "$passes" -lt 3 ]; do
   ready=0
   if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && name_ahead && make_pack; then ready=1; fi
   wait
+  naming=
   if [ -e "$tmp/quiescent" ]; then
     quiescent=1
     break
@@ -196,21 +197,24 @@ if [ "$keep" = 1 ]; then
     { cat "$tmp/err" >&2; fail git cannot keep what was captured; }
   name_it
 fi
+[ -z "$naming" ] || wait "$naming"
+if [ -s "$tmp/ref.err" ]; then cat "$tmp/ref.err" >&2; fail git update-ref; fi
+# Both are open, and stay readable.
+exec 4<"$pack" 5<"$refs"
+printf '%s %s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" "$came" >"$tmp/glue-state" || fail noSpace cannot write to "$GLUE_GIT"
+mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" &
+moving=$!
 [ ! -e "$tmp/said" ] || cat "$tmp/said"
 printf 'tree %s\nhead %s\nparent %s\nheadref %s\ngit %s\npasses %d\nquiescent %d\n' "$tree" "$final" "$parent" "$headref" "$state" "$passes" "$quiescent"
 [ -s "$tmp/shallow" ] && sed 's/^/shallow /' "$tmp/shallow"
-cat "$refs"
+cat <&5
+wait "$moving" || fail noSpace cannot write to "$GLUE_GIT"
 wait
-if [ -s "$tmp/ref.err" ]; then cat "$tmp/ref.err" >&2; fail git update-ref; fi
 read -r size <"$tmp/size"
-exec 4<"$pack"
 if [ "$size" -gt "$GLUE_INLINE" ] && [ "$pack" = "$tmp/pack" ]; then
   # Killed in between, it leaves a pack that nothing is said of.
   { rm -f "$GLUE_GIT/glue-wanted" && mv "$pack" "$GLUE_GIT/glue-pack" && mv "$tmp/glue-wanted" "$GLUE_GIT/"; } || fail noSpace cannot write to "$GLUE_GIT"
 fi
-printf '%s %s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" "$came" >"$tmp/glue-state" && mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" ||
-  fail noSpace cannot write to "$GLUE_GIT"
-# The pack is open, and stays readable.
 trap - EXIT
 rm -rf "$tmp" &
 if [ "$size" -le "$GLUE_INLINE" ]; then

@@ -12,6 +12,8 @@ export interface Pending {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
+  /** Resolves when all its bytes are on the disk; rejects where that failed. */
+  readonly onDisk: Promise<void>;
 }
 
 /**
@@ -21,7 +23,12 @@ export interface Pending {
 export async function prepareFile(path: string, parts: readonly Part[]): Promise<Pending> {
   const fresh = `${path}.new`;
   try {
-    return { fresh, path, size: await writeParts(fresh, parts) };
+    const size = await writeParts(fresh, parts);
+    // Begun at once, because the disk takes its time while the next file is made.
+    const onDisk = sync(fresh);
+    // Awaited when the file gets its name; until then a failure is nobody's.
+    onDisk.catch(() => undefined);
+    return { fresh, path, size, onDisk };
   } catch (cause) {
     rmSync(fresh, { force: true });
     throw ioError(cause, path);
@@ -38,7 +45,7 @@ export async function settleFiles(
   gone: readonly string[] = [],
 ): Promise<void> {
   try {
-    await Promise.all(files.map(({ fresh }) => sync(fresh)));
+    await Promise.all(files.map(({ onDisk }) => onDisk));
     for (const { fresh, path } of files) renameSync(fresh, path);
     for (const name of gone) rmSync(`${folder}/${name}`, { force: true });
     await sync(folder);
