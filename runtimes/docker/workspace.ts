@@ -1,8 +1,9 @@
 import { fileError, showPath } from "../common/file-errors.ts";
-import { contentOf, FileTool, streamOf, writeWords } from "../common/file-tool.ts";
+import { contentOf, writeWords } from "../common/file-tool.ts";
 import files from "../common/files.sh" with { type: "text" };
 import { absolutePath, encodePath } from "../common/sandbox-path.ts";
-import { type ByteStream, GlueError, type SandboxPath, type Workspace } from "../contract.ts";
+import { StreamedFiles } from "../common/streamed-files.ts";
+import { type ByteStream, GlueError, type SandboxPath } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { type RunningScript, runScript, type ScriptPlace, startScript } from "./exec.ts";
 
@@ -15,9 +16,7 @@ const LONG_MS = 3_600_000;
  * Files in the container, by its own tools and as the user that commands run as: so that permissions, links and mounts mean what they
  * mean to a command. (The engine's archive API sees no mounts made inside, works as root, and loses names that are no UTF-8.)
  */
-export class DockerWorkspace extends FileTool implements Workspace {
-  /** Streams of any length pass in one call; the size only bounds what is sent again after a failure. */
-  readonly pieceBytes = 256 * 1024 * 1024;
+export class DockerWorkspace extends StreamedFiles {
   readonly #api: DockerApi;
   readonly #place: ScriptPlace;
 
@@ -25,22 +24,6 @@ export class DockerWorkspace extends FileTool implements Workspace {
     super();
     this.#api = api;
     this.#place = place;
-  }
-
-  async read(path: SandboxPath, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    const words = range === undefined ? ["read"] : ["range", String(range.offset), String(range.length)];
-    if (range?.length === 0) return new Uint8Array();
-    const parts: Uint8Array[] = [];
-    for await (const part of await this.#content(absolutePath(path), words)) parts.push(part);
-    return new Uint8Array(Buffer.concat(parts));
-  }
-
-  download(path: SandboxPath): Promise<ByteStream> {
-    return this.#content(absolutePath(path), ["read"]);
-  }
-
-  async write(path: SandboxPath, bytes: Uint8Array, options: { mode?: number } = {}): Promise<void> {
-    await this.upload(path, streamOf(bytes), { ...options, size: bytes.length });
   }
 
   async upload(path: SandboxPath, bytes: ByteStream, options: { size: number; mode?: number }): Promise<void> {
@@ -91,8 +74,7 @@ export class DockerWorkspace extends FileTool implements Workspace {
     return stdout;
   }
 
-  /** The bytes that a reading operation prints after its first, which says that the file is open. */
-  async #content(at: Uint8Array, [operation = "read", ...rest]: string[]): Promise<ByteStream> {
+  protected async content(at: Uint8Array, [operation = "read", ...rest]: readonly string[]): Promise<ByteStream> {
     const running = await startScript(this.#api, this.#place, {
       script,
       words: [operation, encodePath(at), ...rest],

@@ -1,7 +1,8 @@
 import { fileError, showPath } from "../common/file-errors.ts";
-import { contentOf, FileTool, streamOf, writeWords } from "../common/file-tool.ts";
+import { contentOf, writeWords } from "../common/file-tool.ts";
 import { absolutePath, encodePath } from "../common/sandbox-path.ts";
-import type { ByteStream, SandboxPath, Workspace } from "../contract.ts";
+import { StreamedFiles } from "../common/streamed-files.ts";
+import type { ByteStream, SandboxPath } from "../contract.ts";
 import { INPUT_PIECE, RunningExec, runScript } from "./exec.ts";
 import { filesOf, type Place, spoolOf } from "./place.ts";
 import { otherSize, put } from "./put.ts";
@@ -21,9 +22,7 @@ const PUT_TO = 32 * 1024 * 1024;
  * Files in the sandbox, by its own tools, so that permissions, links and mounts mean what they mean to a command. (The SDK's file calls
  * lose names that are no UTF-8, have no ranges and promise no atomic write.)
  */
-export class ModalWorkspace extends FileTool implements Workspace {
-  /** Streams of any length pass in one call; the size only bounds what is sent again after a failure. */
-  readonly pieceBytes = 256 * 1024 * 1024;
+export class ModalWorkspace extends StreamedFiles {
   readonly #sidecar: Sidecar;
   readonly #place: Place;
 
@@ -31,22 +30,6 @@ export class ModalWorkspace extends FileTool implements Workspace {
     super();
     this.#sidecar = sidecar;
     this.#place = place;
-  }
-
-  async read(path: SandboxPath, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    const words = range === undefined ? ["read"] : ["range", String(range.offset), String(range.length)];
-    if (range?.length === 0) return new Uint8Array();
-    const parts: Uint8Array[] = [];
-    for await (const part of await this.#content(absolutePath(path), words)) parts.push(part);
-    return new Uint8Array(Buffer.concat(parts));
-  }
-
-  download(path: SandboxPath): Promise<ByteStream> {
-    return this.#content(absolutePath(path), ["read"]);
-  }
-
-  async write(path: SandboxPath, bytes: Uint8Array, options: { mode?: number } = {}): Promise<void> {
-    await this.upload(path, streamOf(bytes), { ...options, size: bytes.length });
   }
 
   async upload(path: SandboxPath, bytes: ByteStream, options: { size: number; mode?: number }): Promise<void> {
@@ -99,8 +82,7 @@ export class ModalWorkspace extends FileTool implements Workspace {
     return [this.#place.sh, "-c", AROUND, "glue", filesOf(this.#place), ...words];
   }
 
-  /** The bytes that a reading operation prints after its first, which says that the file is open. */
-  async #content(at: Uint8Array, [operation = "read", ...rest]: string[]): Promise<ByteStream> {
+  protected async content(at: Uint8Array, [operation = "read", ...rest]: readonly string[]): Promise<ByteStream> {
     const running = await RunningExec.start(this.#sidecar, this.#argv([operation, encodePath(at), ...rest]), {
       timeout: LONG_SECONDS,
     });
