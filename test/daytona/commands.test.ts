@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { type Double, startDouble } from "../doubles/daytona/server.ts";
+import { failureOf, memoryNow, run } from "../support/session-run.ts";
 import { doubleProblem, slowWithDouble, testWithDouble, withDoubleProcess } from "./double.ts";
-import { failureOf, memoryNow, run, withSession } from "./support.ts";
+import { withSession } from "./support.ts";
 
 let double: Double;
 beforeAll(() => {

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect } from "bun:test";
 import { isGlueError, type RuntimeSession } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/daytona/index.ts";
 import { type Double, type DoubleOptions, startDouble } from "../doubles/daytona/server.ts";
+import { run } from "../support/session-run.ts";
 import { doubleProblem, slowWithDouble, testWithDouble } from "./double.ts";
-import { contextFor, openOn, optionsFor, run } from "./support.ts";
+import { contextFor, openOn, optionsFor } from "./support.ts";
 
 const EXECUTE = /process\/execute$/;
 

@@ -7,8 +7,9 @@ import { setUp } from "../../runtimes/daytona/setup.ts";
 import { Toolbox } from "../../runtimes/daytona/toolbox.ts";
 import { Transport } from "../../runtimes/daytona/transport.ts";
 import { type Double, type DoubleOptions, startDouble } from "../doubles/daytona/server.ts";
+import { run } from "../support/session-run.ts";
 import { slowWithDouble, testWithDouble } from "./double.ts";
-import { contextFor, openOn, optionsFor, run } from "./support.ts";
+import { contextFor, openOn, optionsFor } from "./support.ts";
 
 async function withDouble(options: DoubleOptions, use: (double: Double) => Promise<void>): Promise<void> {
   const double = startDouble(options);

@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect } from "bun:test";
 import type { ByteStream, RuntimeSession } from "../../runtimes/contract.ts";
 import { type Double, startDouble } from "../doubles/daytona/server.ts";
+import { failureOf, run } from "../support/session-run.ts";
 import { doubleProblem, testWithDouble } from "./double.ts";
-import { failureOf, openOn, run } from "./support.ts";
+import { openOn } from "./support.ts";
 
 let double: Double;
 let session: RuntimeSession;

@@ -2,8 +2,9 @@
 import { describe, expect } from "bun:test";
 import { startDouble } from "../doubles/daytona/server.ts";
 import { testUnless } from "../support/needs.ts";
+import { run } from "../support/session-run.ts";
 import { doubleProblem } from "./double.ts";
-import { run, withSession } from "./support.ts";
+import { withSession } from "./support.ts";
 
 for (const shell of ["zsh", "bash", "sh"]) {
   const problem = doubleProblem ?? (Bun.which(shell) ? undefined : `no ${shell} on PATH`);

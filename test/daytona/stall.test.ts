@@ -4,8 +4,9 @@ import { ControlPlane } from "../../runtimes/daytona/control-plane.ts";
 import { Toolbox } from "../../runtimes/daytona/toolbox.ts";
 import { Transport } from "../../runtimes/daytona/transport.ts";
 import { startDouble } from "../doubles/daytona/server.ts";
+import { failureOf } from "../support/session-run.ts";
 import { testWithDouble } from "./double.ts";
-import { failureOf, openOn } from "./support.ts";
+import { openOn } from "./support.ts";
 
 /** A toolbox of a running sandbox, whose proxy fails until `forMs` have passed by the toolbox's clock. */
 async function stalledFor(

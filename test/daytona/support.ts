@@ -1,16 +1,6 @@
-/** What the tests of daytona share: one double for all, a sandbox of its own for each test. */
-import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type Command,
-  type CommandResult,
-  GlueError,
-  type OpenContext,
-  type Options,
-  type RunOptions,
-  type RuntimeSession,
-} from "../../runtimes/contract.ts";
+import type { OpenContext, Options, RuntimeSession } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/daytona/index.ts";
 import { resolveOptions } from "../../spec/resolve.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -52,36 +42,4 @@ export async function withSession<T>(
   } finally {
     await session.close();
   }
-}
-
-export interface Ran extends CommandResult {
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs a command to its end. */
-export async function run(session: RuntimeSession, command: Command | string, options: RunOptions = {}): Promise<Ran> {
-  const running = await session.executor.run(typeof command === "string" ? { script: command } : command, options);
-  const [out, err, result] = await Promise.all([
-    new Response(running.stdout).text(),
-    new Response(running.stderr).text(),
-    running.wait(),
-  ]);
-  return { ...result, out, err };
-}
-
-/** The `GlueError` that `work` fails with. */
-export async function failureOf(work: Promise<unknown>): Promise<GlueError> {
-  const error = await work.then(
-    (value) => new Error(`it did not fail, but gave ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof GlueError) return error;
-  throw error;
-}
-
-/** The resident memory of this process now, in bytes. */
-export function memoryNow(): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
-  return Number(line?.[1] ?? 0) * 1_024;
 }

@@ -1,7 +1,8 @@
 import { expect, setDefaultTimeout } from "bun:test";
 import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
-import { docker, failureOf, memoryNow, run, withSession } from "./support.ts";
+import { failureOf, memoryNow, run } from "../support/session-run.ts";
+import { docker, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);

@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { OpenContext, RuntimeSession } from "../../runtimes/contract.ts";
 import { IMAGES, testNeeding } from "../support/needs.ts";
-import { docker, run, withSession } from "./support.ts";
+import { run } from "../support/session-run.ts";
+import { docker, withSession } from "./support.ts";
 
 setDefaultTimeout(120_000);
 

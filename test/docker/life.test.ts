@@ -2,17 +2,8 @@ import { expect, setDefaultTimeout } from "bun:test";
 import { rmSync } from "node:fs";
 import { GlueError, type SandboxHandle } from "../../runtimes/contract.ts";
 import { IMAGES, testNeeding } from "../support/needs.ts";
-import {
-  contextWith,
-  docker,
-  failureOf,
-  isThere,
-  newSessionId,
-  optionsWith,
-  run,
-  runtimeFor,
-  withSession,
-} from "./support.ts";
+import { failureOf, run } from "../support/session-run.ts";
+import { contextWith, docker, isThere, newSessionId, optionsWith, runtimeFor, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);

@@ -2,8 +2,9 @@ import { expect, setDefaultTimeout } from "bun:test";
 import { chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
+import { run } from "../support/session-run.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { contextWith, docker, isThere, optionsWith, run, runtimeFor, withSession } from "./support.ts";
+import { contextWith, docker, isThere, optionsWith, runtimeFor, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);

@@ -1,18 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout } from "bun:test";
 import type { ProgressEvent } from "../../runtimes/contract.ts";
 import { IMAGES, missing, testNeeding } from "../support/needs.ts";
+import { failureOf, run } from "../support/session-run.ts";
 import { dockerConfig, freePort, PASSWORD, type Registry, startRegistry, USER } from "./registry.ts";
-import {
-  contextWith,
-  docker,
-  failureOf,
-  isThere,
-  newSessionId,
-  optionsWith,
-  run,
-  runtimeFor,
-  withSession,
-} from "./support.ts";
+import { contextWith, docker, isThere, newSessionId, optionsWith, runtimeFor, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);

@@ -2,10 +2,11 @@ import { afterAll, expect, setDefaultTimeout } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { IMAGES, testNeeding } from "../support/needs.ts";
+import { failureOf, memoryNow, run } from "../support/session-run.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startProxy } from "./proxy.ts";
 import { freePort } from "./registry.ts";
-import { contextWith, failureOf, memoryNow, optionsWith, run, runtimeFor, withSession } from "./support.ts";
+import { contextWith, optionsWith, runtimeFor, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);

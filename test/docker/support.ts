@@ -1,17 +1,6 @@
 /** What the tests of docker share: a session on a real engine, and whoever answers in an engine's place. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import type {
-  Command,
-  CommandResult,
-  OpenContext,
-  Options,
-  ProgressEvent,
-  RunOptions,
-  Runtime,
-  RuntimeSession,
-} from "../../runtimes/contract.ts";
-import { GlueError } from "../../runtimes/contract.ts";
+import type { OpenContext, Options, ProgressEvent, Runtime, RuntimeSession } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/docker/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
 import { IMAGES } from "../support/needs.ts";
@@ -67,32 +56,6 @@ export async function withSession<T>(
   }
 }
 
-export interface Ran extends CommandResult {
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs a command to its end. */
-export async function run(session: RuntimeSession, command: Command | string, options: RunOptions = {}): Promise<Ran> {
-  const running = await session.executor.run(typeof command === "string" ? { script: command } : command, options);
-  const [out, err, result] = await Promise.all([
-    new Response(running.stdout).text(),
-    new Response(running.stderr).text(),
-    running.wait(),
-  ]);
-  return { ...result, out, err };
-}
-
-/** The `GlueError` that `work` fails with. */
-export async function failureOf(work: Promise<unknown>): Promise<GlueError> {
-  const error = await work.then(
-    (value) => new Error(`it did not fail, but gave ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof GlueError) return error;
-  throw error;
-}
-
 export interface Done {
   readonly code: number;
   readonly out: string;
@@ -107,10 +70,4 @@ export function docker(...words: string[]): Done {
 /** Whether the engine still has this session's container, by its name. */
 export function isThere(sessionId: string): boolean {
   return docker("container", "inspect", `glue-${sessionId}`).code === 0;
-}
-
-/** The resident memory of this process now, in bytes. */
-export function memoryNow(): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
-  return Number(line?.[1] ?? 0) * 1_024;
 }

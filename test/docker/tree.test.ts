@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from
 import { join } from "node:path";
 import { createRuntime } from "../../runtimes/docker/index.ts";
 import { testNeeding } from "../support/needs.ts";
+import { failureOf, run } from "../support/session-run.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { contextWith, failureOf, isThere, optionsWith, run, runtimeFor, withSession } from "./support.ts";
+import { contextWith, isThere, optionsWith, runtimeFor, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);

@@ -3,20 +3,11 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectEngine } from "../../runtimes/docker/engine.ts";
 import { IMAGES, testNeeding } from "../support/needs.ts";
+import { failureOf, run } from "../support/session-run.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { OwnEngine } from "./own-engine.ts";
 import { startProxy } from "./proxy.ts";
-import {
-  contextWith,
-  docker,
-  failureOf,
-  isThere,
-  newSessionId,
-  optionsWith,
-  run,
-  runtimeFor,
-  withSession,
-} from "./support.ts";
+import { contextWith, docker, isThere, newSessionId, optionsWith, runtimeFor, withSession } from "./support.ts";
 
 // Containers are made and ended in every test, on machines that may be busy.
 setDefaultTimeout(120_000);
