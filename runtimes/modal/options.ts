@@ -16,27 +16,43 @@ export interface Wishes {
   readonly outbound_cidr_allowlist?: readonly string[];
 }
 
+const NAME = /^(?!ap-[A-Za-z0-9]{22}$)[A-Za-z0-9._-]{1,64}$/;
+const NAME_MEANS = "Letters, digits, '.', '_' and '-', at most 64; not the id of an App.";
+const ENVIRONMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const ENVIRONMENT_MEANS = "Letters, digits, '.', '_' and '-', at most 64; a letter or a digit first.";
+
+/** What the SDK or the service would refuse only when the App and the image are made. By the SDK's own rules where it has some (1.6.4). */
+const SHAPES: readonly (readonly [key: keyof Options, what: string, shape: RegExp, means: string])[] = [
+  ["modal.app_name", "App name", NAME, NAME_MEANS],
+  ["modal.secrets", "name of a secret", NAME, NAME_MEANS],
+  ["modal.environment", "name of an environment", ENVIRONMENT, ENVIRONMENT_MEANS],
+  ["modal.image", "image", /^\S+$/, "A registry tag, an image id (im-…) or the name of one that was published."],
+  ["modal.gpu", "GPU", /^[A-Za-z0-9][A-Za-z0-9-]*!?(:[1-9]\d{0,2})?$/, "For instance T4 or A100:2."],
+  ["modal.region", "region", /^[A-Za-z0-9][A-Za-z0-9-]*$/, "For instance us-east."],
+];
+
 /** Throws `optionInvalid` with the option's name for what Modal would refuse. */
 export function wishesOf(options: Options): Wishes {
-  const app = options["modal.app_name"];
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(app)) {
-    throw invalid(
-      "app_name",
-      `${JSON.stringify(app)} is no App name`,
-      "Letters, digits, '.', '_' and '-', at most 64.",
-    );
+  for (const [key, what, shape, means] of SHAPES) {
+    const wrong = [options[key] ?? []].flat().find((value) => !shape.test(String(value)));
+    if (wrong !== undefined) throw invalid(key, `${JSON.stringify(wrong)} is no ${what}`, means);
   }
+  const app = options["modal.app_name"];
   const allow = options["modal.outbound_cidr_allowlist"];
   const blocked = options["modal.block_network"];
   if (blocked && allow.length > 0) {
-    throw invalid("block_network", "true leaves nothing to allow", "Leave out one of it and outbound_cidr_allowlist.");
+    throw invalid(
+      "modal.block_network",
+      "true leaves nothing to allow",
+      "Leave out one of it and outbound_cidr_allowlist.",
+    );
   }
   for (const block of allow) {
     const [address = "", bits = ""] = block.split("/");
     const most = { 4: 32, 6: 128 }[isIP(address)];
     if (most === undefined || !/^\d{1,3}$/.test(bits) || Number(bits) > most) {
       throw invalid(
-        "outbound_cidr_allowlist",
+        "modal.outbound_cidr_allowlist",
         `${JSON.stringify(block)} is no block of addresses`,
         "For instance 203.0.113.0/24.",
       );
@@ -65,6 +81,6 @@ export function wishesOf(options: Options): Wishes {
   };
 }
 
-function invalid(key: string, what: string, hint: string): GlueError {
-  return new GlueError("optionInvalid", `modal.${key}: ${what}.`, { hint });
+function invalid(key: keyof Options, what: string, hint: string): GlueError {
+  return new GlueError("optionInvalid", `${key}: ${what}.`, { hint });
 }
