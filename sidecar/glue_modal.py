@@ -14,7 +14,7 @@ def refuse(out, kind, text):
 
 def start(out):
     if sys.version_info < (3, 10):
-        refuse(out, "tooOld", "Python %d.%d is too old; the modal SDK needs 3.10 or later" % sys.version_info[:2])
+        refuse(out, "oldPython", "Python %d.%d is too old; the modal SDK needs 3.10 or later" % sys.version_info[:2])
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, here)
     from glue_sidecar import main, sdk

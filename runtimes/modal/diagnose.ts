@@ -1,41 +1,57 @@
-import type { Check, Options } from "../contract.ts";
+import { type Check, GlueError, type Options } from "../contract.ts";
 import { wishesOf } from "./options.ts";
-import { findPython } from "./python.ts";
+import { findPython, type Python } from "./python.ts";
 import { Sidecar } from "./sidecar.ts";
+import { kindOf } from "./sidecar-errors.ts";
+
+const PYTHON = "modal python";
+const PACKAGE = "modal package";
+const ACCESS = "modal access";
 
 /** What is ready and what is not, each with the step that mends it. Creates nothing. The online part is bounded by the sidecar. */
 export async function diagnose(options: Options): Promise<Check[]> {
   const checks: Check[] = [optionsCheck(options), cliCheck(options)];
+  let python: Python;
+  try {
+    python = await findPython(options);
+  } catch (error) {
+    return [...checks, missing(PYTHON, error, "pip install modal, or set modal.python_path to the Python that has it")];
+  }
+  const found: Check = { name: PYTHON, status: "ok", detail: `${python.argv.join(" ")} (${python.from})` };
   let sidecar: Sidecar;
   try {
-    const python = await findPython(options);
     sidecar = await Sidecar.start(python, { life: "session" });
-    checks.push({ name: "modal python", status: "ok", detail: `${python.argv.join(" ")} (${python.from})` });
   } catch (error) {
-    const hint = error instanceof Error && "hint" in error ? String(error.hint) : undefined;
-    checks.push({
-      name: "modal python",
-      status: "missing",
-      detail: error instanceof Error ? error.message : String(error),
-      fix: hint ?? "pip install modal, or set modal.python_path to the Python that has it",
-    });
-    return checks;
+    return [...checks, ...startChecks(error, found)];
   }
+  checks.push(found);
   try {
     const said = await sidecar.request("say how it is", "check", { online: true });
-    checks.push({ name: "modal package", status: "ok", detail: `modal ${String(said.sdk)}` });
-    checks.push(accessCheck(said));
+    checks.push({ name: PACKAGE, status: "ok", detail: `modal ${String(said.sdk)}` }, accessCheck(said));
   } catch (error) {
-    checks.push({
-      name: "modal package",
-      status: "missing",
-      detail: error instanceof Error ? error.message : String(error),
-      fix: "pip install --upgrade modal",
-    });
+    checks.push(missing(PACKAGE, error, "pip install --upgrade modal"));
   } finally {
     await sidecar.shutdown(false).catch(() => undefined);
   }
   return checks;
+}
+
+function missing(name: string, error: unknown, fix: string): Check {
+  const hint = error instanceof GlueError ? error.hint : undefined;
+  return { name, status: "missing", detail: error instanceof Error ? error.message : String(error), fix: hint ?? fix };
+}
+
+/** Why the sidecar does not start: the interpreter's fault, the package's, or that of the SDK's own configuration. */
+function startChecks(error: unknown, python: Check): Check[] {
+  switch (kindOf(error)) {
+    case "noSdk":
+    case "tooOld":
+      return [python, missing(PACKAGE, error, "pip install --upgrade modal")];
+    case "config":
+      return [python, missing(ACCESS, error, "Correct ~/.modal.toml, or run modal token set")];
+    default:
+      return [missing(PYTHON, error, "Set modal.python_path to the Python that has modal")];
+  }
 }
 
 function optionsCheck(options: Options): Check {
@@ -43,8 +59,7 @@ function optionsCheck(options: Options): Check {
     wishesOf(options);
     return { name: "modal options", status: "ok", detail: "every option can be used" };
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return { name: "modal options", status: "missing", detail, fix: "Correct that option" };
+    return missing("modal options", error, "Correct that option");
   }
 }
 
@@ -58,17 +73,19 @@ function cliCheck(options: Options): Check {
 }
 
 function accessCheck(said: Readonly<Record<string, unknown>>): Check {
-  const name = "modal access";
   const fix = "modal token set --token-id … --token-secret …";
-  if (said.token !== true) {
-    return { name, status: "missing", detail: `no token in the environment or in ${String(said.config)}`, fix };
+  const wrong = (detail: string, fix: string): Check => ({ name: ACCESS, status: "missing", detail, fix });
+  if (said.token !== true) return wrong(`no token in the environment or in ${String(said.config)}`, fix);
+  if (said.problem === undefined) return { name: ACCESS, status: "ok", detail: "the service accepts the token" };
+  switch (said.kind) {
+    case "auth":
+      return wrong(`not accepted: ${String(said.problem)}`, fix);
+    case "unreachable":
+      return wrong(`the service does not answer: ${String(said.problem)}`, "Check the network and the proxy settings");
+    default:
+      return wrong(
+        `cannot be used: ${String(said.problem)}`,
+        `Correct the environment or ${String(said.config)}, or run ${fix}`,
+      );
   }
-  if (said.problem === undefined) return { name, status: "ok", detail: "the service accepts the token" };
-  if (said.kind === "auth") return { name, status: "missing", detail: `not accepted: ${String(said.problem)}`, fix };
-  return {
-    name,
-    status: "missing",
-    detail: `the service does not answer: ${String(said.problem)}`,
-    fix: "Check the network and the proxy settings",
-  };
 }

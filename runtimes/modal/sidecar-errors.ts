@@ -9,7 +9,11 @@ const KINDS: Readonly<Record<string, { code: ErrorCode; hint?: string }>> = {
     hint: "Run: modal token set --token-id … --token-secret … (glue doctor --runtime modal checks it).",
   },
   quota: { code: "quotaExceeded" },
-  tooOld: { code: "sandboxCreateFailed", hint: "Install a newer SDK: pip install --upgrade modal" },
+  tooOld: { code: "runtimeNotListening", hint: "Install a newer SDK: pip install --upgrade modal" },
+  oldPython: {
+    code: "runtimeNotListening",
+    hint: "Install Python 3.10 or later with the SDK (pip install modal), and set modal.python_path to it.",
+  },
   noSdk: { code: "runtimeNotListening", hint: "Install the SDK: pip install modal, or set modal.python_path." },
   config: { code: "runtimeNotListening", hint: "Correct ~/.modal.toml, or run modal token set." },
   image: { code: "imageNotFound", hint: "Correct modal.image: a registry tag, an image id (im-…) or a named image." },
@@ -38,6 +42,13 @@ export function sidecarFailure(
     hint: kind?.hint,
     cause: error,
   });
+}
+
+/** The kind, in words of sidecar/PROTOCOL.md, of a failure that the sidecar told of; undefined for any other. */
+export function kindOf(error: unknown): string | undefined {
+  if (!(error instanceof GlueError)) return undefined;
+  const { data } = (error.cause ?? {}) as { readonly data?: Readonly<Record<string, unknown>> };
+  return data?.kind === undefined ? undefined : String(data.kind);
 }
 
 /** Whether a failure says that the sandbox is no more. */

@@ -7,6 +7,7 @@ import sys
 from . import creating
 from .execs import CALL_SECONDS, Execs
 from .failures import WHYS, Failure, classify, dead
+from .sdk import has_credentials
 from .uploads import Uploads
 from .work import spawn
 
@@ -143,7 +144,7 @@ class Peer:
         said = {
             "sdk": getattr(self.modal, "__version__", "?"),
             "python": sys.executable,
-            "token": bool(config.config.get("token_id") and config.config.get("token_secret")),
+            "token": has_credentials(config.config),
             "config": str(getattr(config, "user_config_path", "")),
         }
         if online and said["token"]:

@@ -1,4 +1,4 @@
-"""The modal SDK: its import, what is changed in it, and the images that it can name."""
+"""The modal SDK: its import, what is changed in it, the credentials it finds, and the images that it can name."""
 
 from .failures import Failure
 
@@ -40,6 +40,19 @@ def limit_windows():
         given(self, *args, **named)
 
     Configuration.__init__ = init
+
+
+def has_credentials(config):
+    """Whether there is a token, or what newer SDKs take in its place. What is not whole is left to the SDK to refuse."""
+
+    def given(key):
+        try:
+            return bool(config.get(key))
+        except KeyError:
+            return False  # an SDK that does not know it
+
+    oauth = ("oauth_refresh_token", "oauth_client_id", "oauth_client_secret", "oauth_jwt_key")
+    return given("token_id") and given("token_secret") or any(given(key) for key in oauth)
 
 
 def image_of(modal, wanted, environment):

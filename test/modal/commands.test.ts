@@ -239,36 +239,6 @@ function stack(sdk: Sdk): void {
     },
   );
 
-  testWithModal("doctor asks the service itself, and says what mends what is not ready", async () => {
-    const at = folder(double, sdk);
-    const doctor = async (env: Record<string, string>) => {
-      const { out, code } = await glue({ ...at, env: { ...at.env, ...env } }, "doctor", "--runtime", "modal");
-      return { out: out.replaceAll(/\s+/g, " "), code };
-    };
-    expect(await doctor({})).toEqual({ code: 0, out: expect.stringContaining("the service accepts the token") });
-    const wrong = await doctor({ MODAL_TOKEN_SECRET: "as-wrong" });
-    expect(wrong).toEqual({ code: 1, out: expect.stringContaining("modal token set --token-id") });
-    expect(wrong.out).toContain("not accepted");
-    expect((await doctor({ MODAL_TOKEN_ID: "", MODAL_TOKEN_SECRET: "" })).out).toContain("no token");
-    expect((await doctor({ MODAL_PYTHON: "/no/such/python" })).out).toContain("/no/such/python cannot be started");
-    const old = join(tempDir(), "old");
-    mkdirSync(join(old, "modal"), { recursive: true });
-    writeFileSync(join(old, "modal/__init__.py"), "__version__ = '1.2.0'\nclass Sandbox: pass\n");
-    writeFileSync(join(old, "modal/config.py"), "");
-    expect((await doctor({ PYTHONPATH: old })).out).toContain("modal 1.2.0 is too old; 1.4.3 is the oldest");
-    // A file of that name where glue is started is not the package.
-    writeFileSync(join(at.tree, "modal.py"), "raise SystemExit('shadowed')\n");
-    expect((await doctor({})).code).toBe(0);
-  });
-
-  testLongWithModal("doctor does not wait for ever for a service that is not there", async () => {
-    const at = folder(double, sdk);
-    const began = performance.now();
-    const env = { ...at.env, MODAL_SERVER_URL: "http://127.0.0.1:9" };
-    expect((await glue({ ...at, env }, "doctor", "--runtime", "modal")).code).toBe(1);
-    expect(performance.now() - began).toBeLessThan(45_000);
-  });
-
   testWithModal("a run whose change cannot be captured keeps its sandbox until it is given up", async () => {
     const at = await repository(double, sdk);
     const ran = await glue(
