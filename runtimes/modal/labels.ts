@@ -9,10 +9,10 @@ export function tagsOf(sessionId: string, owner: Owner, kept: boolean): Record<s
     glue: FORMAT,
     "glue-session": sessionId,
     "glue-kind": owner.kind,
-    "glue-host": owner.host,
-    "glue-boot": owner.boot,
+    "glue-host": tagText(owner.host),
+    "glue-boot": tagText(owner.boot),
     "glue-pid": String(owner.pid),
-    "glue-pid-start": owner.pidStart,
+    "glue-pid-start": tagText(owner.pidStart),
     ...(kept ? { "glue-kept": "true" } : {}),
   };
 }
@@ -36,5 +36,14 @@ function ownerOf(tags: Readonly<Record<string, string>>): Owner | undefined {
   } = tags;
   if (kind !== "process" && kind !== "open") return undefined;
   if (!host || !boot || !pidStart || !/^[1-9]\d{0,9}$/.test(pid)) return undefined;
-  return { kind, host, boot, pid: Number(pid), pidStart };
+  return { kind, host: textOf(host), boot: textOf(boot), pid: Number(pid), pidStart: textOf(pidStart) };
+}
+
+/** A tag's value may have letters, digits, '.', '-' and '_', at most 63 (the SDK's rule for Apps): a time of day on a Mac has others. */
+function tagText(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9.-]/g, (sign) => `_${sign.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+function textOf(tag: string): string {
+  return tag.replaceAll(/_([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }

@@ -10,7 +10,10 @@ export interface DoubleState {
     readonly id: string;
     readonly tags: Readonly<Record<string, string>>;
     readonly running: boolean;
-    readonly timeout: number;
+    /** The name of its App. */
+    readonly app: string;
+    /** What it was asked to be like, as the service's own message has it. */
+    readonly asked: Readonly<Record<string, unknown>>;
     /** The sandbox's root directory on this machine; its own mounts are not to be seen there. */
     readonly root: string;
   }[];
@@ -110,8 +113,9 @@ export class ModalDouble {
     return this.#order({ do: "stranger", app });
   }
 
-  secret(name: string): Promise<DoubleState> {
-    return this.#order({ do: "secret", name });
+  /** A secret with these variables, made before. */
+  secret(name: string, env: Readonly<Record<string, string>>): Promise<DoubleState> {
+    return this.#order({ do: "secret", name, env });
   }
 
   /** An image that was made before; `name`, with its tag, where it was published. */

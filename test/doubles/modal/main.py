@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 
+from google.protobuf.json_format import MessageToDict
 from grpclib.server import Server
 from grpclib.protocol import H2Protocol
 from h2.connection import H2Connection
@@ -122,10 +123,12 @@ async def main(folder, token_id, token_secret, shared=""):
             if "name" in order:
                 service.named_images[order["name"]] = order["id"]
         elif what == "secret":
-            service.secrets[order["name"]] = order["name"]
+            service.add_secret(order["env"], order["name"])
         state = {
             "sandboxes": [
-                {"id": box.id, "tags": box.tags, "running": box.result is None, "timeout": box.definition.timeout_secs, "root": f"{box.folder}/root"}
+                {"id": box.id, "tags": box.tags, "running": box.result is None, "root": f"{box.folder}/root",
+                 "app": next((name for name, app in service.apps.items() if app == box.app_id), ""),
+                 "asked": MessageToDict(box.definition, preserving_proto_field_name=True)}
                 for box in service.sandboxes.values()
             ],
             "router": service.router_url,

@@ -5,6 +5,7 @@ import base64
 import contextvars
 import json
 import random
+import re
 import string
 import time
 
@@ -37,7 +38,8 @@ class Service:
         self.folder, self.token = folder, token
         self.shared = shared  # a folder of this machine that sandboxes have under the same path
         self.router_url = ""
-        self.sandboxes, self.apps, self.secrets = {}, {}, {}
+        self.sandboxes, self.apps = {}, {}
+        self.secrets, self.named_secrets = {}, {}  # variables by id; ids by name
         self.images, self.calls = {}, {}
         self.named_images = {}  # ids by what they were published as: name:tag, or environment/name:tag
         self.created = {}  # sandboxes by the key of the call that made them
@@ -177,16 +179,28 @@ class Service:
         return api.ImageGetByTagResponse(image_id=self.named_images[request.tag])
 
     async def secret(self, request):
-        if request.deployment_name and not request.env_dict and request.deployment_name not in self.secrets:
-            raise GRPCError(Status.NOT_FOUND, f"Secret '{request.deployment_name}' not found")
-        secret_id = request.deployment_name and self.secrets.get(request.deployment_name) or f"st-{base62(22)}"
-        self.secrets[secret_id] = dict(request.env_dict)
-        return api.SecretGetOrCreateResponse(secret_id=secret_id)
+        if request.deployment_name and not request.env_dict:
+            if request.deployment_name not in self.named_secrets:
+                raise GRPCError(Status.NOT_FOUND, f"Secret '{request.deployment_name}' not found")
+            return api.SecretGetOrCreateResponse(secret_id=self.named_secrets[request.deployment_name])
+        return api.SecretGetOrCreateResponse(secret_id=self.add_secret(dict(request.env_dict)))
+
+    def add_secret(self, env, name=None):
+        """The id of a secret with these variables; one with a name was made by somebody before."""
+        secret_id = f"st-{base62(22)}"
+        self.secrets[secret_id] = env
+        if name is not None:
+            self.named_secrets[name] = secret_id
+        return secret_id
 
     async def _start(self, app_id, definition, tags, second):
         slow = self.take("slow_create")
         if slow:
             await asyncio.sleep(slow)
+        for tag in tags:
+            # The SDK's rule for tags of Apps; stricter than needed, should the service take more in those of sandboxes.
+            if not all(re.fullmatch(r"[A-Za-z0-9._-]{1,63}", text) for text in (tag.tag_name, tag.tag_value)):
+                raise GRPCError(Status.INVALID_ARGUMENT, f"Invalid tag: {tag.tag_name}={tag.tag_value}")
         key = idempotency_key.get()
         if key in self.created:
             return self.created[key]
@@ -328,7 +342,8 @@ class Service:
         sandbox = self.task(request.task_id)
         if request.exec_id not in sandbox.commands:
             env = {}
-            for secret_id in request.secret_ids:
+            # Every command in a sandbox has the sandbox's own.
+            for secret_id in [*sandbox.definition.secret_ids, *request.secret_ids]:
                 env |= self.secrets.get(secret_id, {})
             for name in ["env", "secret_sources"]:
                 if name not in tcr.TaskExecStartRequest.DESCRIPTOR.fields_by_name:
