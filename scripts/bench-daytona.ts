@@ -1,16 +1,22 @@
 // `bun scripts/bench-daytona.ts`: glue against the service's official client, both in one process, each as one client that is warm, against the
 // same double, in interleaved pairs. A row's ratio is the median of its pairs' ratios, glue's time by the client's, so that a busy machine
-// slows both. Prints a table; asserts nothing. `--latency MS` adds that to every request, for what a network costs; `--only WORDS` measures the
-// rows that have these in their name; `--pairs N` measures so many pairs of each.
+// slows both. Prints a table; asserts nothing. `--latency MS` adds that to every request, for what a network costs; `--create-waits` lets a
+// create be answered when the sandbox is up; `--only WORDS` measures the rows that have these in their name; `--pairs N` measures so many pairs
+// of each.
 import { parseArgs } from "node:util";
 import { Daytona } from "@daytonaio/sdk";
 import { startDoubleProcess } from "../test/daytona/double.ts";
 import { openOn } from "../test/daytona/support.ts";
 
 const { values } = parseArgs({
-  options: { latency: { type: "string", default: "0" }, pairs: { type: "string" }, only: { type: "string" } },
+  options: {
+    latency: { type: "string", default: "0" },
+    "create-waits": { type: "boolean", default: false },
+    pairs: { type: "string" },
+    only: { type: "string" },
+  },
 });
-const double = await startDoubleProcess({ latencyMs: Number(values.latency) });
+const double = await startDoubleProcess({ latencyMs: Number(values.latency), createWaits: values["create-waits"] });
 const client = new Daytona({ apiKey: double.apiKey, apiUrl: double.url, target: "us", useDeprecatedPolling: true });
 const session = await openOn(double);
 const sandbox = await client.create({});

@@ -30,6 +30,9 @@ glue_note() {
   [ "$glue_dot" = . ]
 }
 
+# Sets glue_noted to the process that watches over the command; resident.pl says it in the lock.
+glue_hosted() { glue_note "$glue_id.host" || { [ -f "$glue_id.lock" ] && glue_note "$glue_id.lock"; }; }
+
 # Whether process $1 is gone, or dead and not buried, which not every PID 1 does.
 glue_ended() {
   kill -0 "$1" 2>/dev/null || return 0
@@ -160,7 +163,7 @@ glue_poll() {
     glue_state=running
     if glue_note "$glue_id.over"; then
       glue_state=over glue_code=$glue_noted
-    elif glue_note "$glue_id.host" && glue_ended "$glue_noted" && ! glue_note "$glue_id.over"; then
+    elif glue_hosted && glue_ended "$glue_noted" && ! glue_note "$glue_id.over"; then
       glue_state=dead
     fi
     glue_see o "$3" "$4"
@@ -179,7 +182,7 @@ glue_poll() {
     fi
     if [ "$glue_left" -le 0 ]; then
       # So long, and nobody has even begun.
-      [ "$1" -lt 5000 ] || [ -e "$glue_id.host" ] || glue_state=dead
+      [ "$1" -lt 5000 ] || glue_hosted || glue_state=dead
       break
     fi
     glue_left=$((glue_left - glue_rest - 3))

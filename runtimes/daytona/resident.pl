@@ -177,12 +177,16 @@ sub start {
   my ($number, $id, $ms, $old, $stdin, $input, $script, $cwd, $variables, @argv) = @_;
   push @later, sub { discard(split / /, $old) } if $old ne '';
   # Whoever is first runs it; who comes second asks carry.sh. Where it is for one, its caller has seen to that.
-  if ($wired && !sysopen my $lock, "$id.lock", POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0644) {
+  # Who runs it is said there before the command is: it may kill this process first of all. To make another file for that can take as
+  # long as everything else on a busy disk.
+  if (!$wired) { note("$id.lock", "$self .\n") }
+  elsif (sysopen my $lock, "$id.lock", POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0644) {
+    syswrite $lock, "$self .\n";
+    close $lock;
+  } else {
     return send_out("$number 0 0\n");
   }
   soon("$id.keep", "$self\n");
-  # Before the command is there: it may kill this process first of all.
-  note("$id.host", "$self .\n");
   my @streams = map { { name => "$id.$_", word => $_, piece => -1, size => PIECE, first => '' } } 'o', 'e';
   my @ends = map { pipe $_->{pipe}, my $end; $end } @streams;
   my $from = '/dev/null';
