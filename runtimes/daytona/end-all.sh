@@ -11,10 +11,10 @@ while [ "$glue_pid" -gt 1 ]; do
   glue_line=${glue_line#* }
   glue_pid=${glue_line%% *}
 done
-for glue_file in *.keep; do
-  glue_id=${glue_file%.keep}
+for glue_file in *.keep *.lock; do
+  glue_id=${glue_file%.*}
   [ ! -e "$glue_id.o.end" ] || [ ! -e "$glue_id.e.end" ] || continue
-  while read -r glue_pid; do glue_keep="$glue_keep $glue_pid"; done 2>/dev/null <"$glue_file"
+  while read -r glue_pid glue_line; do glue_keep="$glue_keep $glue_pid"; done 2>/dev/null <"$glue_file"
 done
 # shellcheck disable=SC2086 # split on purpose
 "$glue_sh" "$glue_launcher" killall "$glue_grace" $glue_keep </dev/null >/dev/null 2>&1

@@ -55,15 +55,14 @@ close $telling;
 pipe my $woken, my $waker or exit 1;
 $SIG{CHLD} = sub { syswrite $waker, '.' };
 
-# What may wait until whoever waits for an answer has it.
-my @later;
+# What may wait until whoever waits for an answer has it, and the commands whose files go when nobody does.
+my (@later, @old);
 my %commands;
 my ($heard, $used) = ('', now());
 if ($wired) { send_out("$ARGV[1]\n") }
 else {
   open my $file, '<:raw', $ARGV[0] or exit 1;
   start(0, words_of(do { local $/; <$file> }));
-  $_->() for splice @later;
 }
 
 while ($wired || %commands) {
@@ -96,6 +95,7 @@ while ($wired || %commands) {
     delete $commands{ $command->{id} } if $done && $command->{told};
   }
   $_->() for splice @later;
+  discard(splice @old) if @old > 100 || @old && !grep { !$_->{told} } values %commands;
 }
 
 # Seconds of a clock that nobody sets.
@@ -175,10 +175,10 @@ sub words_of {
 # The words of a start: see ResidentStart. Without a script the command is an argv, run here as launch.sh does without a deadline.
 sub start {
   my ($number, $id, $ms, $old, $stdin, $input, $script, $cwd, $variables, @argv) = @_;
-  push @later, sub { discard(split / /, $old) } if $old ne '';
+  push @old, split / /, $old;
   # Whoever is first runs it; who comes second asks carry.sh. Where it is for one, its caller has seen to that.
-  # Who runs it is said there before the command is: it may kill this process first of all. To make another file for that can take as
-  # long as everything else on a busy disk.
+  # Who watches over it is said there before the command is: it may kill this process first of all. To make another file for that can take
+  # as long as everything else on a busy disk.
   if (!$wired) { note("$id.lock", "$self .\n") }
   elsif (sysopen my $lock, "$id.lock", POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0644) {
     syswrite $lock, "$self .\n";
@@ -186,7 +186,6 @@ sub start {
   } else {
     return send_out("$number 0 0\n");
   }
-  soon("$id.keep", "$self\n");
   my @streams = map { { name => "$id.$_", word => $_, piece => -1, size => PIECE, first => '' } } 'o', 'e';
   my @ends = map { pipe $_->{pipe}, my $end; $end } @streams;
   my $from = '/dev/null';
