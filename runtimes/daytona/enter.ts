@@ -37,8 +37,8 @@ export async function enter(service: Service, record: SandboxRecord, how: Enteri
 }
 
 /**
- * Enters a sandbox that was created just now, and may not be up yet. The service mostly answers a create when the sandbox is up and still tells the
- * state it had before, so it is entered on that chance first: a request less, and the same wait as ever where it is not up.
+ * Enters a sandbox that was created just now, and may not be up yet. The service mostly answers a create when the sandbox is up and still
+ * tells the state it had before, so it is entered on that chance first: a request less, and the same wait as ever where it is not up.
  */
 export async function enterNew(
   service: Service,
@@ -56,6 +56,7 @@ export async function enterNew(
   }
 }
 
+/** `once`: one try, `NotYet` where the sandbox does not answer. */
 async function prepare(
   service: Service,
   record: SandboxRecord,
@@ -63,7 +64,13 @@ async function prepare(
   once: boolean,
 ): Promise<DaytonaSession> {
   const { transport, control } = service;
-  const base = options["daytona.toolbox_base_url"] ?? (record.toolboxProxyUrl || (await control.toolboxUrl(record.id)));
+  const told = options["daytona.toolbox_base_url"] ?? record.toolboxProxyUrl;
+  if (!told && once) throw new NotYet();
+  const base =
+    told ||
+    (await control.toolboxUrl(record.id).catch((error: unknown) => {
+      throw control.explain("did not say where the sandbox is reached", error);
+    }));
   const url = `${base.replace(/\/+$/, "")}/${record.id}`;
   const toolbox = new Toolbox(transport, control, { id: record.id, name, url }, () => undefined);
   const inside = await setUp(toolbox, { fresh, signal, once });

@@ -69,11 +69,12 @@ wait
 if [ "$glue_first" = yes ]; then
   echo . >|"$glue_own/made.$glue_sandbox"
 elif [ "$glue_fresh" = fresh ]; then
-  glue_left=300
+  glue_left=900
   while [ ! -s "$glue_own/made.$glue_sandbox" ] && [ "$glue_left" -gt 0 ]; do
     sleep 0.1 || sleep 1
     glue_left=$((glue_left - 1))
   done
+  [ -s "$glue_own/made.$glue_sandbox" ] || glue_fail "cannot make $glue_tree: it was begun and did not come to its end"
 fi
 if ! glue_has_tree; then
   glue_fail "cannot make $glue_tree, neither as $(id -un 2>/dev/null) nor by sudo"

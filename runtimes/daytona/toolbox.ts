@@ -30,6 +30,9 @@ export class NotYet extends Error {
   }
 }
 
+/** What such a call may take: nobody waits for long on a chance. What it began in the sandbox goes on. Milliseconds. */
+const ONCE_MS = 20_000;
+
 /** A 400 is an answer about the request where it comes again and again from a sandbox that runs. */
 const REFUSALS = 4;
 
@@ -92,7 +95,7 @@ export class Toolbox {
           timeout: Math.ceil(seconds),
           ...(env === undefined ? {} : { envs: env }),
         },
-        deadlineMs: seconds * 1_000 + 10_000,
+        deadlineMs: once ? ONCE_MS : seconds * 1_000 + 10_000,
         signal,
       };
       const read = async (answer: Answer) => v.parse(Executed, JSON.parse(await answer.text()));
