@@ -100,6 +100,22 @@ testWithDouble(
     }),
 );
 
+testWithDouble("the address of a sandbox is asked for where its record does not say it, unless an option does", () =>
+  withDouble({ hidesToolbox: true }, async (double) => {
+    const asked = () => double.requests.filter((request) => request.endsWith("/toolbox-proxy-url")).length;
+    for (const [set, times] of [
+      [{}, 1],
+      [{ "daytona.toolbox_base_url": double.url.replace(/api$/, "toolbox/") }, 0],
+    ] as const) {
+      const before = asked();
+      const session = await openOn(double, set);
+      expect((await run(session, { argv: ["echo", "up"] })).out).toBe("up\n");
+      expect(asked() - before).toBe(times);
+      await session.close();
+    }
+  }),
+);
+
 testWithDouble("requests go to the address that the service gives for the sandbox", () =>
   withDouble({}, async (double) => {
     const session = await openOn(double);

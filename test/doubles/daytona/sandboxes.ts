@@ -23,6 +23,7 @@ export interface SandboxSettings {
   /** How long a state change takes, in milliseconds. */
   readonly changeMs: number;
   readonly createWaits: boolean;
+  readonly hidesToolbox: boolean;
   /** How long one minute of the service's intervals is here, in milliseconds. */
   readonly minuteMs: number;
   readonly toolboxUrl: string;
@@ -141,7 +142,7 @@ export class Sandbox {
       autoDeleteInterval: intervals.autoDelete,
       createdAt: this.createdAt.toISOString(),
       updatedAt: new Date().toISOString(),
-      toolboxProxyUrl: this.#settings.toolboxUrl,
+      toolboxProxyUrl: this.#settings.hidesToolbox ? "" : this.#settings.toolboxUrl,
       sandboxClass: "container",
       aFieldOfTomorrow: { nested: true },
     };

@@ -18,6 +18,8 @@ export interface DoubleOptions {
   readonly changeMs?: number;
   /** A create is answered when the sandbox is up, and with the state that it had before, as the service mostly does. */
   readonly createWaits?: boolean;
+  /** A sandbox's record does not say where its toolbox is; that has to be asked for. */
+  readonly hidesToolbox?: boolean;
   readonly minuteMs?: number;
   /** Added to every request, for what a network costs. Milliseconds. */
   readonly latencyMs?: number;
@@ -56,6 +58,7 @@ export function startDouble(options: DoubleOptions = {}): Double {
     user = "daytona",
     changeMs = 30,
     createWaits = false,
+    hidesToolbox = false,
     minuteMs = 60_000,
     latencyMs = 0,
     lacks = [],
@@ -132,6 +135,7 @@ export function startDouble(options: DoubleOptions = {}): Double {
     user,
     changeMs,
     createWaits,
+    hidesToolbox,
     minuteMs,
     lacks,
     toolboxUrl: `${options.publicUrl ?? base}/toolbox`,
