@@ -40,6 +40,7 @@ export function prepareStage(around: Surroundings, { folder, tree, update, signa
       const { base, report } = await stageTree(session.runtime, prepared, {
         progress,
         update,
+        fresh: session.meta.attached !== true && session.runtime.resumed !== true,
         ...(cap === undefined ? {} : { bundleCapBytes: cap }),
         ...stoppable,
       });

@@ -24,7 +24,7 @@ export GIT_NO_LAZY_FETCH GIT_TERMINAL_PROMPT GIT_ALLOW_PROTOCOL GIT_AUTHOR_NAME 
 # --- mostly nothing has changed at all since the tree was brought in, and one look at it says so (stage-repository.sh) ---
 still=$GLUE_GIT/glue-still
 if [ -e "$still" ]; then
-  if { echo "$GLUE_BASE" && find "$GLUE_TREE" -printf "$GLUE_STILL"; } 2>/dev/null | cmp -s - "$still"; then
+  if { echo "$GLUE_BASE" && find "$GLUE_TREE" -printf "$GLUE_STILL" && echo end; } 2>/dev/null | cmp -s - "$still"; then
     printf 'tree %s\nhead %s\nparent %s\nheadref none\ngit ok\nquiescent 1\npack 0\nend\n' "$GLUE_BASE_TREE" "$GLUE_BASE" "$GLUE_BASE"
     exit 0
   fi

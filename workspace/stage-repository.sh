@@ -14,8 +14,6 @@ if [ "$in_place" = 1 ]; then
 else
   # Makes the branch too.
   inside reset -q --hard "$GLUE_BASE" || fail disk the files cannot be written
-  # A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice.
-  cp -p "$dot/index" "$GLUE_GIT/index"
 fi
 if [ -n "$GLUE_INCLUDE" ]; then
   GIT_INDEX_FILE=$GLUE_GIT/glue-include
@@ -27,19 +25,23 @@ if [ -n "$GLUE_INCLUDE" ]; then
 fi
 : >"$GLUE_GIT/glue-written"
 
+# --- what a capture finds where nothing has changed: the age of everything to the nanosecond, and which file it is ---
+still=$GLUE_GIT/glue-still
+{ echo "$GLUE_BASE" && find "$GLUE_TREE" -printf "$GLUE_STILL" && echo end; } >"$still" 2>/dev/null &
+listing=$!
+
 # --- the proof that this is the base, and nothing else ---
 # git has just written the files: an index that is younger than they are keeps it from reading them all again.
 cp "$dot/index" "$GLUE_GIT/glue-index"
 touch -t 203712312359 "$GLUE_GIT/glue-index"
 GIT_INDEX_FILE=$GLUE_GIT/glue-index GIT_OPTIONAL_LOCKS=0 inside status --porcelain --untracked-files=all >"$GLUE_GIT/glue-status"
 [ ! -s "$GLUE_GIT/glue-status" ] || sed 's/^/left /' "$GLUE_GIT/glue-status"
+# A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice.
+[ "$in_place" = 1 ] || cp -p "$dot/index" "$GLUE_GIT/index"
 
-# --- what a capture finds where nothing has changed: the age of everything to the nanosecond, and which file it is ---
-# Only where the clock has moved since the last of it was written: then nothing can change without getting another age. And only on one
-# disk, because others may count in seconds.
-still=$GLUE_GIT/glue-still
-if [ "$linked" = 0 ] || ! { echo "$GLUE_BASE" && find "$GLUE_TREE" -printf "$GLUE_STILL"; } >"$still" 2>/dev/null || ! [ "$still" -nt "$GLUE_GIT/glue-written" ]; then
-  rm -f "$still"
-fi
-rm -f ${GLUE_BUNDLE:+"$GLUE_BUNDLE"} "$GLUE_GIT/glue-status" "$GLUE_GIT/glue-index" "$GLUE_GIT/glue-commit"
+# The list counts only where the clock has moved since the last of it was written: then nothing can change without getting another age. And
+# only on one disk, because others may count in seconds.
+if wait "$listing" && [ "$linked" = 1 ]; then : >"$GLUE_GIT/glue-listed"; fi
+[ "$GLUE_GIT/glue-listed" -nt "$GLUE_GIT/glue-written" ] || rm -f "$still"
+rm -f ${GLUE_BUNDLE:+"$GLUE_BUNDLE"} "$GLUE_GIT/glue-status" "$GLUE_GIT/glue-index" "$GLUE_GIT/glue-commit" "$GLUE_GIT/glue-written" "$GLUE_GIT/glue-listed"
 printf 'tree %s\nend\n' "$tree"

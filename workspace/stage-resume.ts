@@ -5,13 +5,14 @@
 import { join } from "node:path";
 import { GlueError } from "../spec/glue-error.ts";
 import { git } from "./git.ts";
-import { BOOTSTRAP_BUNDLE, EXACT_BYTES, GLUE_IDENTITY, SESSION_FILES, sandboxGitDir } from "./layout.ts";
+import { EXACT_BYTES, GLUE_IDENTITY, SESSION_FILES, sandboxGitDir } from "./layout.ts";
 import resumeScript from "./resume.sh" with { type: "text" };
 import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
 import type { Snapshot } from "./snapshot-types.ts";
-import { type Staged, type StageRun, send } from "./stage.ts";
+import type { Staged, StageRun } from "./stage.ts";
 import { describeStaged } from "./stage-report.ts";
 import { runScript, stageFailed } from "./stage-script.ts";
+import { bundlePath, send } from "./stage-send.ts";
 import { unstagedUnits } from "./stage-units.ts";
 import { fetchBundle } from "./stage-without-host-git.ts";
 import { fileSource } from "./transfer.ts";
@@ -34,7 +35,7 @@ export async function resumeTree(run: StageRun, ready: ReadyTree, prepared: Prep
     oldTree: found.said("oldtree"),
     origins: found.origins,
   });
-  const bundle = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
+  const bundle = bundlePath(run.target);
   const source = fileSource(ready.bundle.path, ready.bundle.size);
   const bytesSent = how === "keep" ? 0 : await send(run, source, bundle, "uploading what changed on the host");
   const out = `${run.target.paths.private}/glue-base.bundle`;

@@ -2,7 +2,6 @@
 import { open } from "node:fs/promises";
 import type { Progress } from "../runtimes/contract.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
-import { BOOTSTRAP_BUNDLE } from "./layout.ts";
 import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
 import type { StagedBase, StageReport, Strategy } from "./snapshot-types.ts";
 import { stageArchive } from "./stage-archive.ts";
@@ -10,8 +9,9 @@ import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
 import { sizeText } from "./stage-notes.ts";
 import { describeStaged } from "./stage-report.ts";
 import { probeSandbox, type SandboxTools, type StageTarget, type Unpacking, unpackBase } from "./stage-script.ts";
+import { bundlePath, bundleSource, type EarlyBundle, inPieces, send, sendBundle, sendEarly } from "./stage-send.ts";
 import type { StagedUnits } from "./stage-units.ts";
-import { fileSource, sendInPieces, sendWhole } from "./transfer.ts";
+import { fileSource } from "./transfer.ts";
 import { embeddedPaths } from "./units.ts";
 
 export type { StageTarget } from "./stage-script.ts";
@@ -19,6 +19,8 @@ export type { StageTarget } from "./stage-script.ts";
 export interface StageOptions {
   /** The largest bundle that is sent in one upload, in bytes; left out where the runtime has no such limit. */
   readonly bundleCapBytes?: number;
+  /** True for a sandbox that was made for this session: most of them have git, and none has a repository. */
+  readonly fresh?: boolean;
   /** False: a repository that an earlier session left is taken over as it is, without what changed on the host. Default true. */
   readonly update?: boolean;
   /** Only these ways are tried, for instance in tests; all that fit where it is left out. */
@@ -42,6 +44,8 @@ export interface StageRun {
   readonly options: StageOptions;
   readonly tools: SandboxTools;
   readonly passedOver: PassedOver[];
+  /** The bundle of the tree, where it is on its way already. */
+  readonly early?: EarlyBundle;
   /** When staging began, in milliseconds of a clock that only goes forward. */
   readonly startedAt: number;
 }
@@ -56,18 +60,20 @@ export async function stageTree(
   options: StageOptions = {},
 ): Promise<Staged> {
   const startedAt = performance.now();
-  const [ready, tools] = await Promise.all([prepared.ready, probeSandbox(target, options.signal)]);
+  const probed = probeSandbox(target, options.signal);
+  const early = options.fresh === true && options.only === undefined ? sendEarly(target, prepared, options) : undefined;
+  const [ready, tools, onItsWay] = await Promise.all([prepared.ready, probed, early]);
   const run: StageRun = { target, options, tools, passedOver: [], startedAt };
   if (ready === undefined) {
     const { stageWithoutHostGit } = await import("./stage-without-host-git.ts");
     return await stageWithoutHostGit(run, prepared);
   }
   if (tools.repository) {
+    await onItsWay?.discard();
     const { resumeTree } = await import("./stage-resume.ts");
     return await resumeTree(run, ready, prepared);
   }
-  const saved = saveBundle(ready);
-  const [staged] = await Promise.all([stageReady(run, ready), saved]);
+  const [staged] = await Promise.all([stageReady(run, ready, onItsWay), saveBundle(ready)]);
   return staged;
 }
 
@@ -82,12 +88,13 @@ async function saveBundle(ready: ReadyTree): Promise<void> {
   }
 }
 
-async function stageReady(run: StageRun, ready: ReadyTree): Promise<Staged> {
+async function stageReady(run: StageRun, ready: ReadyTree, early: EarlyBundle | undefined): Promise<Staged> {
   const strategies = strategiesFor(run, ready);
+  if (!strategies.includes("bundle")) await early?.discard();
   for (const [at, strategy] of strategies.entries()) {
     const isLast = at === strategies.length - 1;
     try {
-      const bytesSent = await WAYS[strategy](run, ready);
+      const bytesSent = await WAYS[strategy](early === undefined ? run : { ...run, early }, ready);
       if (bytesSent !== undefined) return await withUnits(run, ready, strategy, bytesSent);
     } catch (error) {
       if (isLast || !isGlueError(error, "cloneFailed")) throw error;
@@ -137,14 +144,10 @@ function unableGit(tools: SandboxTools, ready: ReadyTree): string | undefined {
 /** Each returns the bytes it sent, or undefined (with a reason in `passedOver`) where it does not fit. */
 export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
   async bundle(run, ready) {
-    const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
     const { packIndex } = ready.bundle;
-    const [sent] = await Promise.all([
-      sendWhole(run.target, bundleSource(ready), path, transfer(run, "uploading the snapshot")),
-      packIndex === undefined ? undefined : run.target.workspace.write(`${path}.idx`, packIndex.bytes, { mode: 0o444 }),
-    ]);
-    await unpack(run, ready, path, packIndex === undefined ? {} : { packIndex });
-    return sent + (packIndex?.bytes.length ?? 0);
+    const sent = await (run.early?.sent ?? sendBundle(run.target, ready, run.options));
+    await unpack(run, ready, bundlePath(run.target), packIndex === undefined ? {} : { packIndex });
+    return sent;
   },
 
   async clone(run, ready) {
@@ -161,7 +164,7 @@ export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Pro
       return 0;
     }
     try {
-      const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
+      const path = bundlePath(run.target);
       const source = fileSource(delta.path, delta.size);
       const sent = await send(run, source, path, "uploading what the remote lacks");
       await unpack(run, ready, path);
@@ -172,7 +175,7 @@ export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Pro
   },
 
   async chunked(run, ready) {
-    const path = `${run.target.paths.tmp}/${BOOTSTRAP_BUNDLE}`;
+    const path = bundlePath(run.target);
     const sent = await inPieces(run, bundleSource(ready), path, "uploading the snapshot in pieces");
     await unpack(run, ready, path);
     return sent;
@@ -180,46 +183,6 @@ export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Pro
 
   archive: stageArchive,
 };
-
-function bundleSource({ bundle }: ReadyTree) {
-  return fileSource(bundle.path, bundle.size);
-}
-
-function transfer({ options }: StageRun, what: string) {
-  return {
-    what,
-    ...(options.progress === undefined ? {} : { progress: options.progress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  };
-}
-
-/** In one upload where the cap allows it, else in pieces. */
-export async function send(
-  run: StageRun,
-  source: Parameters<typeof sendWhole>[1],
-  path: string,
-  what: string,
-): Promise<number> {
-  const cap = run.options.bundleCapBytes;
-  if (cap !== undefined && source.size > cap) return await inPieces(run, source, path, what);
-  return await sendWhole(run.target, source, path, transfer(run, what));
-}
-
-/** Once more where pieces were damaged on the way: those that are whole are not sent again. */
-async function inPieces(
-  run: StageRun,
-  source: Parameters<typeof sendWhole>[1],
-  path: string,
-  what: string,
-): Promise<number> {
-  const options = { ...transfer(run, what), sha256sum: run.tools.sha256sum };
-  try {
-    return await sendInPieces(run.target, source, path, options);
-  } catch (error) {
-    if (!isGlueError(error, "transferFailed") || !error.retryable) throw error;
-  }
-  return await sendInPieces(run.target, source, path, options);
-}
 
 async function unpack(
   run: StageRun,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { BOOTSTRAP_BUNDLE } from "../../workspace/layout.ts";
 import type { Strategy } from "../../workspace/snapshot-types.ts";
 import type { StageOptions } from "../../workspace/stage.ts";
 import { testUnless } from "../support/needs.ts";
@@ -12,6 +13,7 @@ import { expected, filesOf, nextBox, RICH, stage, toolsWithoutGit } from "./stag
 describe("a tree arrives byte for byte", () => {
   const WAYS: readonly { title: string; strategy: Strategy; options: StageOptions }[] = [
     { title: "as a bundle", strategy: "bundle", options: {} },
+    { title: "as a bundle that is sent at once", strategy: "bundle", options: { fresh: true } },
     { title: "in pieces, where the bundle is over the cap", strategy: "chunked", options: { bundleCapBytes: 100_000 } },
     { title: "as an archive", strategy: "archive", options: { only: ["archive"] } },
   ];
@@ -32,8 +34,10 @@ describe("a tree arrives byte for byte", () => {
   testUnless(onlyOnHost, "into a sandbox without git, which has nothing but sh, cat, mkdir, kill and tar", async () => {
     const of = makeCase(RICH);
     const path = toolsWithoutGit(of.root);
-    const { base, report, box } = await stage(of, { path });
+    const { base, report, box } = await stage(of, { path, fresh: true });
     expect(Object.fromEntries(filesOf(box.folder))).toEqual(expected(of));
+    // The bundle was on its way before it was known.
+    expect(readdirSync(box.paths.tmp)).not.toContain(BOOTSTRAP_BUNDLE);
     expect(base.sandbox).toMatchObject({ git: null, gitDir: null });
     expect(report.passedOver).toEqual([{ strategy: "bundle", reason: "the sandbox has no git" }]);
     expect(base.base?.tree).toHaveLength(40);
