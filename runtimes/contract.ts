@@ -291,6 +291,12 @@ export interface Workspace {
   /** As `read` and `write`, in constant memory. `size` is exact. */
   download(path: SandboxPath): Promise<ByteStream>;
   upload(path: SandboxPath, bytes: ByteStream, options: { size: number; mode?: number }): Promise<void>;
+  /**
+   * Lays files of this machine (their paths, or their bytes) where commands in the sandbox can read and remove them, without sending them. They
+   * have one name with different ends, which are the keys; it is returned. They go with the session at the latest. Left out, or undefined, where
+   * the sandbox and this machine share nothing.
+   */
+  share?(files: Readonly<Record<string, string | Uint8Array>>): Promise<string | undefined>;
   list(path: SandboxPath): Promise<Entry[]>;
   /** Does not follow a symbolic link; undefined where there is nothing. */
   stat(path: SandboxPath): Promise<Entry | undefined>;

@@ -4,6 +4,7 @@
 #   GLUE_TREE    the top of the workspace                    GLUE_GIT      glue's own git directory, outside of it
 #   GLUE_TIP     full name of the branch; empty: detached
 #   GLUE_SHA256  1 where the repository counts in SHA-256    GLUE_NAME, GLUE_EMAIL  the identity of commits inside
+#   GLUE_NEEDS   set where nothing is known of the sandbox: the git 2.x that it must have
 #   GLUE_ATTRIBUTES  what keeps every byte as it is          GLUE_STILL    what find says of an entry, see layout.ts
 set -eu
 umask 022
@@ -29,6 +30,18 @@ make() {
 }
 
 dot=$GLUE_TREE/.git
+if [ -n "${GLUE_NEEDS-}" ]; then
+  [ ! -e "$dot" ] || fail unable there is a repository
+  version=$(git version 2>/dev/null) || fail unable there is no git
+  version=${version#git version } version=${version%% *}
+  rest=${version#*.}
+  case ${version%%.*}.${rest%%.*} in
+    2.*[!0-9]* | 2. | [!0-9]*) fail unable the version of git says nothing: "$version" ;;
+    2.*) [ "${rest%%.*}" -ge "$GLUE_NEEDS" ] || fail unable git is too old: "$version" ;;
+    [01].*) fail unable git is too old: "$version" ;;
+  esac
+  printf 'git %s\n' "$version"
+fi
 [ ! -e "$dot" ] || fail notEmpty there is a .git already
 # Set by a part that finds the files in the workspace already, with glue's own index made from them.
 in_place=0

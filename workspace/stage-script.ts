@@ -88,6 +88,29 @@ export interface Unpacking extends RepositoryFacts {
  * @throws GlueError `stageFailed`.
  */
 export async function unpackBase(target: StageTarget, unpacking: Unpacking, signal?: AbortSignal): Promise<void> {
+  if ((await unpackWith(target, unpacking, {}, signal)) === undefined)
+    throw new GlueError("internal", "Staging gave up without being asked whether it can.");
+}
+
+/**
+ * The same in a sandbox of which nothing is known. Returns the version of its git; undefined, and nothing was done, where it has none of at least
+ * 2.`minor`, or a repository in the workspace.
+ */
+export async function unpackUnseen(
+  target: StageTarget,
+  unpacking: Unpacking,
+  minor: number,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  return (await unpackWith(target, unpacking, { GLUE_NEEDS: String(minor) }, signal))?.said("git");
+}
+
+async function unpackWith(
+  target: StageTarget,
+  unpacking: Unpacking,
+  more: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<StagingRan | undefined> {
   const { base } = unpacking;
   const env = {
     GLUE_BUNDLE: unpacking.bundle ?? "",
@@ -95,9 +118,12 @@ export async function unpackBase(target: StageTarget, unpacking: Unpacking, sign
     GLUE_PACK_AT: String((unpacking.packIndex?.packAt ?? 0) + 1),
     GLUE_BASE: base.commit,
     GLUE_INCLUDE: unpacking.includeCommit ?? "",
+    ...more,
   };
   const ran = await runStaging(target, { ...unpacking, ...base, middle: fromBundle, env }, signal);
+  if (ran.unable) return undefined;
   if (ran.said("tree") !== base.tree) throw ran.failed("The tree in the sandbox is not the one sent");
+  return ran;
 }
 
 export interface BaseMaking extends RepositoryFacts {
@@ -144,6 +170,8 @@ interface Staging extends RepositoryFacts {
 }
 
 interface StagingRan {
+  /** It found out that it cannot, and has done nothing. */
+  readonly unable: boolean;
   /** What the script said about something; undefined where it did not. */
   said(key: string): string | undefined;
   failed(what: string): GlueError;
@@ -171,6 +199,8 @@ async function runStaging(target: StageTarget, staging: Staging, signal?: AbortS
   const all = (key: string): string[] =>
     lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
   const failed = (what: string): GlueError => stageFailed(what, result, stderr);
+  const said = (key: string) => all(key)[0];
+  if (said("fail")?.startsWith("unable ")) return { unable: true, said, failed };
   if (result.exitCode !== 0 || !lines.includes("end")) {
     const why = all("fail")[0]?.replace(/^\S+ /, "");
     throw failed(why === undefined ? "git failed in the sandbox" : `In the sandbox, ${why}`);
@@ -185,7 +215,7 @@ async function runStaging(target: StageTarget, staging: Staging, signal?: AbortS
       },
     );
   }
-  return { said: (key) => all(key)[0], failed };
+  return { unable: false, said, failed };
 }
 
 /** The host's rules that do not travel in the tree, and a rule for every opted-in file, so that none is taken for new. */

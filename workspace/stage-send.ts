@@ -1,7 +1,7 @@
 /** How what staging sends gets into a sandbox. */
 import { isGlueError } from "../spec/glue-error.ts";
 import { BOOTSTRAP_BUNDLE } from "./layout.ts";
-import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
+import type { ReadyTree } from "./snapshot-prepare.ts";
 import type { StageOptions, StageRun } from "./stage.ts";
 import type { StageTarget } from "./stage-script.ts";
 import { fileSource, type Source, sendInPieces, sendWhole, type TransferOptions } from "./transfer.ts";
@@ -15,49 +15,35 @@ export function bundleSource({ bundle }: ReadyTree): Source {
   return fileSource(bundle.path, bundle.size);
 }
 
-/** Sends the bundle of a tree in one upload, and the index of its pack beside it where there is one. Returns the bytes sent. */
-export async function sendBundle(target: StageTarget, ready: ReadyTree, options: StageOptions): Promise<number> {
+/** Where a bundle lies in the sandbox, with the index of its pack beside it where there is one, and how many bytes that took. */
+export interface SentBundle {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Gets the bundle of a tree into the sandbox: shared where that can be, else in one upload. */
+export async function sendBundle(target: StageTarget, ready: ReadyTree, options: StageOptions): Promise<SentBundle> {
+  const { packIndex, path: file, size } = ready.bundle;
+  const bytes = size + (packIndex?.bytes.length ?? 0);
+  const shared = await target.workspace.share?.({
+    "": file,
+    ...(packIndex === undefined ? {} : { [INDEX]: packIndex.bytes }),
+  });
+  if (shared !== undefined) return { path: shared, bytes };
   const path = bundlePath(target);
-  const { packIndex } = ready.bundle;
-  const [sent] = await Promise.all([
+  await Promise.all([
     sendWhole(target, bundleSource(ready), path, transfer(options, "uploading the snapshot")),
-    packIndex === undefined ? undefined : target.workspace.write(`${path}.idx`, packIndex.bytes, { mode: 0o444 }),
+    packIndex === undefined ? undefined : target.workspace.write(path + INDEX, packIndex.bytes, { mode: 0o444 }),
   ]);
-  return sent + (packIndex?.bytes.length ?? 0);
+  return { path, bytes };
 }
 
-/** A bundle that is on its way before it is known what the sandbox can do with it. */
-export interface EarlyBundle {
-  /** As `sendBundle`. Its failure is not lost when it is awaited late. */
-  readonly sent: Promise<number>;
-  /** Removes it again, where it is of no use. */
-  discard(): Promise<void>;
-}
+/** What the name of an index ends with. */
+const INDEX = ".idx";
 
-/** Bundles up to this size are sent at once, though it may be in vain: most sandboxes have git. In bytes. */
-const EARLY_BYTES = 32_000_000;
-
-/** Begins to send the bundle as soon as it is ready. Undefined where it is too large for that, or there is none. */
-export async function sendEarly(
-  target: StageTarget,
-  prepared: PreparedSnapshot,
-  options: StageOptions,
-): Promise<EarlyBundle | undefined> {
-  const ready = await prepared.ready;
-  const { bundleCapBytes = EARLY_BYTES } = options;
-  const most = Math.min(EARLY_BYTES, bundleCapBytes, target.workspace.pieceBytes);
-  if (ready === undefined || ready.bundle.size > most) return undefined;
-  const sent = sendBundle(target, ready, options);
-  sent.catch(() => undefined);
-  return {
-    sent,
-    async discard() {
-      await sent;
-      const path = bundlePath(target);
-      for (const file of ready.bundle.packIndex === undefined ? [path] : [path, `${path}.idx`])
-        await target.workspace.remove(file);
-    },
-  };
+/** Removes what `sendBundle` has sent, where it is of no use. */
+export async function unsendBundle({ workspace }: StageTarget, { path }: SentBundle): Promise<void> {
+  for (const file of [path, path + INDEX]) await workspace.remove(file);
 }
 
 /** In one upload where the cap allows it, else in pieces. Returns the bytes sent. */

@@ -5,11 +5,12 @@ import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import type { PreparedSnapshot, ReadyTree } from "./snapshot-prepare.ts";
 import type { StagedBase, StageReport, Strategy } from "./snapshot-types.ts";
 import { stageArchive } from "./stage-archive.ts";
+import { stageAtOnce } from "./stage-at-once.ts";
 import { cloneInside, makeDelta, planClone } from "./stage-clone.ts";
 import { sizeText } from "./stage-notes.ts";
 import { describeStaged } from "./stage-report.ts";
 import { probeSandbox, type SandboxTools, type StageTarget, type Unpacking, unpackBase } from "./stage-script.ts";
-import { bundlePath, bundleSource, type EarlyBundle, inPieces, send, sendBundle, sendEarly } from "./stage-send.ts";
+import { bundlePath, bundleSource, inPieces, send, sendBundle } from "./stage-send.ts";
 import type { StagedUnits } from "./stage-units.ts";
 import { fileSource } from "./transfer.ts";
 import { embeddedPaths } from "./units.ts";
@@ -44,8 +45,6 @@ export interface StageRun {
   readonly options: StageOptions;
   readonly tools: SandboxTools;
   readonly passedOver: PassedOver[];
-  /** The bundle of the tree, where it is on its way already. */
-  readonly early?: EarlyBundle;
   /** When staging began, in milliseconds of a clock that only goes forward. */
   readonly startedAt: number;
 }
@@ -60,20 +59,30 @@ export async function stageTree(
   options: StageOptions = {},
 ): Promise<Staged> {
   const startedAt = performance.now();
-  const probed = probeSandbox(target, options.signal);
-  const early = options.fresh === true && options.only === undefined ? sendEarly(target, prepared, options) : undefined;
-  const [ready, tools, onItsWay] = await Promise.all([prepared.ready, probed, early]);
+  if (options.fresh === true && options.only === undefined) {
+    const ready = await prepared.ready;
+    const [done] =
+      ready === undefined ? [] : await Promise.all([stageAtOnce(target, ready, options), saveBundle(ready)]);
+    if (ready !== undefined && done !== undefined) {
+      return describe(
+        { target, options, tools: done.tools, passedOver: [], startedAt },
+        ready,
+        "bundle",
+        done.bytesSent,
+      );
+    }
+  }
+  const [ready, tools] = await Promise.all([prepared.ready, probeSandbox(target, options.signal)]);
   const run: StageRun = { target, options, tools, passedOver: [], startedAt };
   if (ready === undefined) {
     const { stageWithoutHostGit } = await import("./stage-without-host-git.ts");
     return await stageWithoutHostGit(run, prepared);
   }
   if (tools.repository) {
-    await onItsWay?.discard();
     const { resumeTree } = await import("./stage-resume.ts");
     return await resumeTree(run, ready, prepared);
   }
-  const [staged] = await Promise.all([stageReady(run, ready, onItsWay), saveBundle(ready)]);
+  const [staged] = await Promise.all([stageReady(run, ready), saveBundle(ready)]);
   return staged;
 }
 
@@ -88,13 +97,12 @@ async function saveBundle(ready: ReadyTree): Promise<void> {
   }
 }
 
-async function stageReady(run: StageRun, ready: ReadyTree, early: EarlyBundle | undefined): Promise<Staged> {
+async function stageReady(run: StageRun, ready: ReadyTree): Promise<Staged> {
   const strategies = strategiesFor(run, ready);
-  if (!strategies.includes("bundle")) await early?.discard();
   for (const [at, strategy] of strategies.entries()) {
     const isLast = at === strategies.length - 1;
     try {
-      const bytesSent = await WAYS[strategy](early === undefined ? run : { ...run, early }, ready);
+      const bytesSent = await WAYS[strategy](run, ready);
       if (bytesSent !== undefined) return await withUnits(run, ready, strategy, bytesSent);
     } catch (error) {
       if (isLast || !isGlueError(error, "cloneFailed")) throw error;
@@ -134,20 +142,23 @@ function strategiesFor(run: StageRun, ready: ReadyTree): Way[] {
 function unableGit(tools: SandboxTools, ready: ReadyTree): string | undefined {
   if (tools.git === undefined) return "the sandbox has no git";
   const [major = 0, minor = 0] = tools.git.split(".").map(Number);
-  const needed = ready.taken.snapshot.base.objectFormat === "sha256" ? 29 : 17;
-  // 2.17 knows every option that the scripts use, 2.29 repositories that count in SHA-256.
+  const needed = neededGit(ready);
   return major > 2 || (major === 2 && minor >= needed)
     ? undefined
     : `the sandbox's git ${tools.git} is older than 2.${needed}`;
 }
 
+/** The git 2.x that the sandbox must have: 17 knows every option that the scripts use, 29 repositories that count in SHA-256. */
+export function neededGit({ taken }: ReadyTree): number {
+  return taken.snapshot.base.objectFormat === "sha256" ? 29 : 17;
+}
+
 /** Each returns the bytes it sent, or undefined (with a reason in `passedOver`) where it does not fit. */
 export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Promise<number | undefined>>> = {
   async bundle(run, ready) {
-    const { packIndex } = ready.bundle;
-    const sent = await (run.early?.sent ?? sendBundle(run.target, ready, run.options));
-    await unpack(run, ready, bundlePath(run.target), packIndex === undefined ? {} : { packIndex });
-    return sent;
+    const sent = await sendBundle(run.target, ready, run.options);
+    await unpack(run, ready, unpacking(ready, sent.path));
+    return sent.bytes;
   },
 
   async clone(run, ready) {
@@ -160,14 +171,14 @@ export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Pro
     await cloneInside(run.target, plan, ready.taken.snapshot.base.objectFormat, run.options.signal);
     const delta = await makeDelta(ready.taken, plan.commit, run.options.signal);
     if (delta === undefined) {
-      await unpack(run, ready, null);
+      await unpack(run, ready, unpackingAll(ready, null));
       return 0;
     }
     try {
       const path = bundlePath(run.target);
       const source = fileSource(delta.path, delta.size);
       const sent = await send(run, source, path, "uploading what the remote lacks");
-      await unpack(run, ready, path);
+      await unpack(run, ready, unpackingAll(ready, path));
       return sent;
     } finally {
       delta.remove();
@@ -177,24 +188,32 @@ export const WAYS: Readonly<Record<Way, (run: StageRun, ready: ReadyTree) => Pro
   async chunked(run, ready) {
     const path = bundlePath(run.target);
     const sent = await inPieces(run, bundleSource(ready), path, "uploading the snapshot in pieces");
-    await unpack(run, ready, path);
+    await unpack(run, ready, unpackingAll(ready, path));
     return sent;
   },
 
   archive: stageArchive,
 };
 
-async function unpack(
-  run: StageRun,
-  { taken }: ReadyTree,
-  bundle: string | null,
-  more: Pick<Unpacking, "packIndex"> = {},
-): Promise<void> {
-  run.options.progress?.({ what: "unpacking in the sandbox", total: taken.snapshot.files, unit: "files" });
-  const { base, headRef, includeCommit, ignoreRules, units } = taken.snapshot;
-  const included = [...taken.snapshot.included, ...embeddedPaths(units)];
-  const unpacking = { base, headRef, includeCommit, included, ignoreRules, bundle, ...more };
-  await unpackBase(run.target, unpacking, run.options.signal);
+async function unpack({ target, options }: StageRun, ready: ReadyTree, what: Unpacking): Promise<void> {
+  tellUnpacking(ready, options);
+  await unpackBase(target, what, options.signal);
+}
+
+export function tellUnpacking({ taken }: ReadyTree, { progress }: StageOptions): void {
+  progress?.({ what: "unpacking in the sandbox", total: taken.snapshot.files, unit: "files" });
+}
+
+/** How the bundle of a tree is unpacked that lies at `path` in the sandbox, with the index of its pack where there is one. */
+export function unpacking(ready: ReadyTree, path: string): Unpacking {
+  const { packIndex } = ready.bundle;
+  return { ...unpackingAll(ready, path), ...(packIndex === undefined ? {} : { packIndex }) };
+}
+
+/** The same for any bundle, or for objects that are there already. */
+function unpackingAll({ taken }: ReadyTree, bundle: string | null): Unpacking {
+  const { base, headRef, includeCommit, ignoreRules, units, included } = taken.snapshot;
+  return { base, headRef, includeCommit, included: [...included, ...embeddedPaths(units)], ignoreRules, bundle };
 }
 
 /** The repositories inside come after the one around them, and only where git in the sandbox can hold them. */

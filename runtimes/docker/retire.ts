@@ -21,6 +21,8 @@ export interface RetireOptions {
   readonly handBack?: boolean;
   /** Leaves it there, stopped. */
   readonly keep?: boolean;
+  /** The folder of its lane, where it has one. */
+  readonly lane?: string | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface RetireOptions {
 export async function retire(
   api: DockerApi,
   idOrName: string,
-  { sessionId, handBack = true, keep = false }: RetireOptions = {},
+  { sessionId, handBack = true, keep = false, lane }: RetireOptions = {},
 ): Promise<void> {
   let state: ContainerState;
   try {
@@ -50,6 +52,10 @@ export async function retire(
       // The container goes all the same: it may still be running somebody's code. Whoever else has begun to remove it gives back what there is.
       if (!(await isGoing(api, state.Id))) left = error;
     }
+  }
+  if (!keep && lane !== undefined && labels.mode === "copy") {
+    const { emptyCopy } = await import("./empty.ts");
+    await emptyCopy(api, state, lane);
   }
   await (keep ? stop(api, state.Id) : remove(api, state.Id));
   if (left !== undefined) {

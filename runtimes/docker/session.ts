@@ -89,7 +89,7 @@ export class DockerSession implements RuntimeSession {
     const { container, labeled, lane, owned } = this.#place;
     // While a connection is not read to its end, the engine takes 20 s to believe that its container is dead.
     this.executor.abandonAll();
-    await retire(this.#api, container, { sessionId: labeled, handBack: !owned, keep });
+    await retire(this.#api, container, { sessionId: labeled, handBack: !owned, keep, lane });
     if (lane !== undefined) removeLaneFolder(lane);
   }
 }

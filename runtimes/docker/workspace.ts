@@ -1,3 +1,6 @@
+import { constants } from "node:fs";
+import { copyFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileError, showPath } from "../common/file-errors.ts";
 import { contentOf, writeWords } from "../common/file-tool.ts";
 import files from "../common/files.sh" with { type: "text" };
@@ -6,6 +9,7 @@ import { StreamedFiles } from "../common/streamed-files.ts";
 import { type ByteStream, GlueError, type SandboxPath } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { type RunningScript, runScript, type ScriptPlace, startScript } from "./exec.ts";
+import { LANE_TARGET } from "./lane/folder.ts";
 
 /** In a shell of its own: it minds its end itself, and so does what is put in front of every script. */
 const script = `(\n${files}\n)`;
@@ -65,6 +69,28 @@ export class DockerWorkspace extends StreamedFiles {
       throw fileError("write", at, running.stderr);
     } finally {
       running.destroy();
+    }
+  }
+
+  /** Through the folder of the lane, which a container for root has. As copies: what is in there a container can write to. */
+  async share(files: Readonly<Record<string, string | Uint8Array>>): Promise<string | undefined> {
+    const { lane } = this.#place;
+    if (lane === undefined) return undefined;
+    const name = crypto.randomUUID();
+    const laid = Object.entries(files).map(([end, content]) => {
+      const to = join(lane, name + end);
+      return typeof content === "string"
+        ? copyFile(content, to, constants.COPYFILE_FICLONE)
+        : writeFile(to, content, { mode: 0o444 });
+    });
+    try {
+      await Promise.all(laid);
+      return `${LANE_TARGET}/${name}`;
+    } catch {
+      // No space, or no lane any more: they can be sent all the same.
+      await Promise.allSettled(laid);
+      for (const end of Object.keys(files)) await rm(join(lane, name + end), { force: true });
+      return undefined;
     }
   }
 

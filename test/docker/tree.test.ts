@@ -191,3 +191,21 @@ testNeeding(
     expect(isThere(context.sessionId)).toBe(false);
   },
 );
+
+testNeeding(["image:debian-git"], "closing empties a copy, and nothing of this machine", async () => {
+  const top = tempDir();
+  const other = tempDir();
+  for (const folder of [top, other]) writeFileSync(join(folder, "file"), "mine\n");
+  const tree = treeAt(top);
+  await withSession({ context: { tree, mode: "copy" } }, async (session) => {
+    await run(session, "mkdir -p a/b/c && echo x >a/b/c/file && ln -s /var/lib/glue/lane link");
+  });
+  const options = { "docker.mounts": [`${other}:/workspace/other`] };
+  await withSession({ options, context: { tree, mode: "copy" } }, async (session) => {
+    await run(session, "mkdir -p a/b/c && echo x >a/b/c/file && echo more >>other/file");
+  });
+  await withSession({ context: { tree } }, async (session) => {
+    await run(session, "echo more >>file");
+  });
+  for (const folder of [top, other]) expect(readFileSync(join(folder, "file"), "utf8")).toBe("mine\nmore\n");
+});
