@@ -163,6 +163,7 @@ function faults(sdk: Sdk): void {
       const began = performance.now();
       expect((await failureOf(running.wait())).code).toBe("outcomeUnknown");
       expect(performance.now() - began).toBeLessThan(90_000);
+      expect((await double.state()).sandboxes.map((box) => box.running)).toEqual([true]);
       await session.close();
     }),
   );
@@ -229,6 +230,7 @@ function faults(sdk: Sdk): void {
         code: "imageNotFound",
         said: true,
       });
+      expect((await double.state()).sandboxes).toEqual([]);
     }),
   );
 }

@@ -49,6 +49,35 @@ function sidecar(sdk: Sdk): void {
     expect(await runs(sandbox)).toBe(false);
   });
 
+  testWithModal(
+    "what it refuses has a kind: another protocol, a file that cannot be, a sandbox that has ended",
+    async () => {
+      const other = new Talk(double, sdk);
+      const refused = await other.ask("initialize", { protocol: 2, life: "session" });
+      expect(refused.error).toMatchObject({
+        message: "the sidecar speaks protocol 1, glue 2",
+        data: { kind: "tooOld" },
+      });
+      await other.child.stdin.end();
+      expect(await other.child.exited).toBe(0);
+
+      const talk = new Talk(double, sdk);
+      const sandbox = await talk.open({ life: "session" });
+      const bytes = Buffer.from("content");
+      expect((await talk.ask("put", { put: "a", path: "/tmp/file", last: true }, bytes)).result).toEqual({});
+      const under = await talk.ask("put", { put: "b", path: "/tmp/file/under", last: true }, bytes);
+      expect(under.error?.data).toEqual({ kind: "file" });
+      const unknown = await talk.ask("attach", { sandbox: "sb-0000000000000000000000" });
+      expect(unknown.error?.data).toEqual({ kind: "invalid" });
+      await double.end("idle", sandbox);
+      const dead = await talk.first(({ method }) => method === "dead");
+      expect(dead.params).toEqual({ why: "idle", message: "it was idle for too long" });
+      const late = await talk.ask("exec", { exec: 1, argv: ["true"], credit: 1_000 });
+      expect(late.error?.data).toEqual({ kind: "dead", why: "idle" });
+      await talk.ask("shutdown", { terminate: false });
+    },
+  );
+
   testWithModal("a create that is cancelled, or whose glue dies meanwhile, leaves no sandbox", async () => {
     const before = (await double.state()).sandboxes.length;
     const talk = new Talk(double, sdk);
