@@ -1,12 +1,9 @@
-import { type Channel, createChannel } from "../common/channel.ts";
-import { drainAfterExit } from "../common/drain.ts";
 import { type ExitRecord, parseExitRecord, resultOfRecord } from "../common/exit-record.ts";
 import { feedStdin } from "../common/feed-stdin.ts";
 import { killArgv } from "../common/launch.ts";
-import { createMarkFinder, type MarkFinder } from "../common/marks.ts";
-import { readEndMark } from "../common/wrapper.ts";
 import { type ByteStream, type CommandResult, GlueError, type RunningCommand, type RunOptions } from "../contract.ts";
 import { runScript } from "./exec.ts";
+import { ignoreUnstarted, MarkedOutput, type NotStarted } from "./marked-output.ts";
 import { launcherOf, type Place, spoolOf } from "./place.ts";
 import { CREDIT, type ExecEvents, type Sidecar } from "./sidecar.ts";
 import { isDead } from "./sidecar-errors.ts";
@@ -33,24 +30,13 @@ export class ModalCommand implements RunningCommand {
   readonly stdout: ByteStream;
   readonly stderr: ByteStream;
   /** Resolves when the command runs; to why not when it does not. */
-  readonly started: Promise<undefined | "cwd" | { readonly text: string }>;
+  readonly started: Promise<NotStarted>;
   readonly #sidecar: Sidecar;
   readonly #place: Place;
   readonly #facts: CommandFacts;
-  readonly #out: Channel;
-  readonly #err: Channel;
+  readonly #output: MarkedOutput;
   readonly #result: Promise<CommandResult>;
-  readonly #sayStarted: (how: undefined | "cwd" | { text: string }) => void;
-  /** The record that the marks told of; undefined when the streams ended, or were lost, without one. */
-  readonly #told = Promise.withResolvers<ExitRecord | undefined>();
-  readonly #allArrived = Promise.withResolvers<void>();
-  readonly #finders: Record<1 | 2, MarkFinder>;
-  readonly #turns: Record<1 | 2, Promise<void>> = { 1: Promise.resolve(), 2: Promise.resolve() };
   #exec = Promise.withResolvers<number>();
-  #running = false;
-  #preamble = "";
-  #endsToCome: number;
-  #open: number;
   #failure: GlueError | undefined;
   #isOver = false;
   #reason: "cancelled" | "timeout" | undefined;
@@ -61,20 +47,15 @@ export class ModalCommand implements RunningCommand {
     this.#sidecar = sidecar;
     this.#place = place;
     this.#facts = facts;
-    const { token, options } = facts;
-    const terminal = options.pty !== undefined;
-    this.#endsToCome = this.#open = terminal ? 1 : 2;
-    this.#out = createChannel(() => this.#letGo());
-    this.#err = createChannel(() => this.#letGo());
-    this.stdout = drainAfterExit(this.#out.stream, this.#allArrived.promise);
-    this.stderr = drainAfterExit(this.#err.stream, this.#allArrived.promise);
-    this.#finders = {
-      1: createMarkFinder(token, (words, before) => this.#marked(words, before)),
-      2: createMarkFinder(token, (words, before) => this.#marked(words, before)),
-    };
-    const started = Promise.withResolvers<undefined | "cwd" | { text: string }>();
-    this.started = started.promise;
-    this.#sayStarted = started.resolve;
+    this.#output = new MarkedOutput({
+      token: facts.token,
+      terminal: facts.options.pty !== undefined,
+      taken: async (fd, bytes) => sidecar.credit(await this.#exec.promise, fd, bytes),
+      done: () => this.#letGo(),
+    });
+    this.stdout = this.#output.stdout;
+    this.stderr = this.#output.stderr;
+    this.started = this.#output.started;
     this.#result = this.#settle();
     // A caller may never ask; whoever does ask gets the rejection.
     this.#result.catch(() => undefined);
@@ -90,8 +71,8 @@ export class ModalCommand implements RunningCommand {
     const command = new ModalCommand(sidecar, place, facts);
     const { pty } = facts.options;
     const events: ExecEvents = {
-      output: (fd, bytes) => command.#arrived(fd, bytes),
-      closed: (fd) => command.#closed(fd),
+      output: (fd, bytes) => command.#output.arrived(fd, bytes),
+      closed: (fd) => command.#output.closed(fd),
       exited: (_code, error) => command.#exited(error),
     };
     try {
@@ -100,8 +81,8 @@ export class ModalCommand implements RunningCommand {
       command.#exec.resolve(await sidecar.exec(params, events));
     } catch (error) {
       command.#exec.reject(error);
-      command.#sayStarted({ text: "" });
-      command.#told.resolve(undefined);
+      command.#output.notStarted("");
+      command.#output.abandon();
       throw error;
     }
     return command;
@@ -126,72 +107,25 @@ export class ModalCommand implements RunningCommand {
 
   /** Listens no more; what runs in the sandbox goes on. */
   abandon(): void {
-    this.#told.resolve(undefined);
-    this.#closeStreams();
-  }
-
-  /** In turn, each when there is room for it; credit goes back only when the reader has taken what came. */
-  #arrived(fd: 1 | 2, bytes: Uint8Array): void {
-    this.#next(fd, async (channel) => {
-      for (const piece of this.#finders[fd].push(bytes)) {
-        if (this.#running || fd === 2) await channel.put(piece);
-        else this.#preamble = (this.#preamble + new TextDecoder().decode(piece)).slice(0, 4_096);
-      }
-      this.#sidecar.credit(await this.#exec.promise, fd, bytes.length);
-    });
-  }
-
-  #closed(fd: 1 | 2): void {
-    this.#next(fd, async (channel) => {
-      await channel.put(this.#finders[fd].end());
-      channel.close();
-      // With a terminal everything arrives as stdout, and stderr is at its end from the start.
-      if ((fd === 2 && this.#facts.options.pty !== undefined) || --this.#open > 0) return;
-      this.#sayStarted({ text: this.#preamble });
-      this.#told.resolve(undefined);
-    });
-  }
-
-  #next(fd: 1 | 2, work: (channel: Channel) => Promise<void>): void {
-    const channel = fd === 1 ? this.#out : this.#err;
-    this.#turns[fd] = this.#turns[fd].then(() => work(channel)).catch(ignoreUnstarted);
+    this.#output.abandon();
   }
 
   #exited(error: GlueError | undefined): void {
     if (error === undefined) return;
     this.#failure ??= error;
-    this.#sayStarted({ text: error.message });
-    this.#told.resolve(undefined);
-    this.#closeStreams();
-  }
-
-  /** After what came before: that is still to be read. */
-  #closeStreams(): void {
-    this.#allArrived.resolve();
-    for (const fd of [1, 2] as const) this.#next(fd, async (channel) => channel.close());
-  }
-
-  #marked(words: string, before: Uint8Array[]): void {
-    if (words === "start" || words === "cwd") {
-      // What came before it was the shell's.
-      before.length = 0;
-      this.#running = words === "start";
-      this.#sayStarted(words === "start" ? undefined : "cwd");
-      return;
-    }
-    this.#told.resolve(readEndMark(words).record);
-    if (--this.#endsToCome === 0) this.#allArrived.resolve();
+    this.#output.notStarted(error.message);
+    this.#output.abandon();
   }
 
   /** When its end is known and both streams are done, nothing more is to be heard. */
   #letGo(): void {
-    if (!this.#isOver || !this.#out?.isDone() || !this.#err?.isDone()) return;
+    if (!this.#isOver || !this.#output.isDone) return;
     this.#exec.promise.then((exec) => this.#sidecar.release(exec), ignoreUnstarted);
   }
 
   async #settle(): Promise<CommandResult> {
     const { options, graceMs } = this.#facts;
-    const late = setTimeout(() => this.#sayStarted({ text: "nothing was heard of it" }), START_MS);
+    const late = setTimeout(() => this.#output.notStarted("nothing was heard of it"), START_MS);
     const started = await this.started;
     clearTimeout(late);
     if (started !== undefined) throw new GlueError("startFailed", "The command was not started.");
@@ -212,14 +146,15 @@ export class ModalCommand implements RunningCommand {
       });
     }
     try {
-      const told = await this.#told.promise;
+      const told = await this.#output.told;
+      if (told !== undefined) await this.#output.complete();
       const record = told ?? (await this.#findRecord());
       // Cancelled or late, the result comes when nothing of the tree is left.
       await this.#ending;
       if (unfed !== undefined) throw unfed;
       const result: CommandResult =
         this.#reason === "timeout" ? { exitCode: 124, outcome: "timeout" } : resultOfRecord(record);
-      return told === undefined ? { ...result, outputLost: true } : result;
+      return told === undefined || this.#output.isLost ? { ...result, outputLost: true } : result;
     } finally {
       clearTimeout(watchdog);
       signal?.removeEventListener("abort", onAbort);
@@ -242,7 +177,7 @@ export class ModalCommand implements RunningCommand {
       // That the command has ended meanwhile is no error.
       endInput: () => void send(new Uint8Array(), true).catch(ignoreUnstarted),
     };
-    await feedStdin(stdin, sink, pty !== undefined, this.#told.promise);
+    await feedStdin(stdin, sink, pty !== undefined, this.#output.told);
   }
 
   /** After a connection that was lost: the launcher's own record, for as long as the sandbox can say whether there will be one. */
@@ -288,9 +223,4 @@ export class ModalCommand implements RunningCommand {
       `Not every process of the command could be ended: ${stderr.trim() || `exit code ${code}`}`,
     );
   }
-}
-
-/** For what was never started: whoever started it has been told. */
-function ignoreUnstarted(): void {
-  return;
 }

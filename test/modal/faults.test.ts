@@ -168,6 +168,21 @@ function faults(sdk: Sdk): void {
     }),
   );
 
+  testLongWithModal("a stream that breaks off for good is said to be lost, and the status is the command's", () =>
+    withDouble(async (double) => {
+      const session = await openOn(double);
+      await double.fault("lost_stdout", { lasts: true, from: 1_000_000 });
+      const { stdout, exitCode, outputLost } = await run(session, {
+        argv: ["sh", "-c", "head -c 2000000 /dev/zero; echo words >&2; exit 5"],
+      });
+      expect({ exitCode, outputLost }).toEqual({ exitCode: 5, outputLost: true });
+      expect(stdout.length).toBeLessThanOrEqual(1_000_000);
+      await double.fault("lost_stdout", null);
+      expect((await run(session, { argv: ["echo", "next"] })).stdout.toString()).toBe("next\n");
+      await session.close();
+    }),
+  );
+
   testWithModal("a reader that stalls stops the command, and the memory of both sides stays as it is", () =>
     withDouble(async (double) => {
       const session = await openOn(double);

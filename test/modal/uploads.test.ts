@@ -1,6 +1,6 @@
-import { expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { isGlueError } from "../../runtimes/contract.ts";
-import { ModalDouble, testWithModal } from "./double.ts";
+import { ModalDouble, SDKS, type Sdk, testWithModal } from "./double.ts";
 import { openOn, run } from "./open.ts";
 
 const MB = 1_000_000;
@@ -11,68 +11,75 @@ function bytes(size: number): Uint8Array<ArrayBuffer> {
   return made;
 }
 
-testWithModal(
-  "files of every size go up whole; those of a bundle's size by the SDK's own way, and leave no trace",
-  async () => {
-    const double = await ModalDouble.start();
-    try {
-      const session = await openOn(double);
-      const here = (content: Uint8Array) => new Bun.CryptoHasher("sha256").update(content).digest("hex");
-      const there = async () => (await run(session, { argv: ["sha256sum", "/tmp/up"] })).stdout.toString().slice(0, 64);
-      for (const [size, streams] of [
-        [1_024, 0],
-        [1_025, 0],
-        [1_500_000, 1],
-        [25 * MB, 1],
-        [40 * MB, 0],
-      ] as const) {
-        const before = (await double.state()).calls.TaskExecStdinWriteStream ?? 0;
-        const content = bytes(size);
-        await session.workspace.write("/tmp/up", content);
-        const after = (await double.state()).calls.TaskExecStdinWriteStream ?? 0;
-        expect([size, await there(), after - before]).toEqual([size, here(content), streams]);
-      }
-      await run(session, { argv: ["chmod", "640", "/tmp/up"] });
-      const content = bytes(3 * MB);
-      await session.workspace.write("/tmp/up", content);
-      expect((await session.workspace.stat("/tmp/up"))?.mode).toBe(0o640);
-      await session.workspace.write("/tmp/new/file", content);
-      expect((await session.workspace.stat("/tmp/new/file"))?.mode).toBe(0o644);
+for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
+  describe(`with the SDK: ${sdk}`, () => uploads(sdk));
 
-      const failure = async (source: ReadableStream<Uint8Array>) => {
-        try {
-          await session.workspace.upload("/tmp/up", source, { size: 3 * MB });
-          return "none";
-        } catch (error) {
-          return isGlueError(error) ? error.code : String(error);
+function uploads(sdk: Sdk): void {
+  testWithModal(
+    "files of every size go up whole; those of a bundle's size by the SDK's own way, and leave no trace",
+    async () => {
+      const double = await ModalDouble.start(sdk);
+      try {
+        const session = await openOn(double, {}, "process", sdk);
+        const here = (content: Uint8Array) => new Bun.CryptoHasher("sha256").update(content).digest("hex");
+        const there = async () =>
+          (await run(session, { argv: ["sha256sum", "/tmp/up"] })).stdout.toString().slice(0, 64);
+        for (const [size, streams] of [
+          [1_024, 0],
+          [1_025, 0],
+          [1_500_000, 1],
+          [25 * MB, 1],
+          [40 * MB, 0],
+        ] as const) {
+          const before = (await double.state()).calls.TaskExecStdinWriteStream ?? 0;
+          const content = bytes(size);
+          await session.workspace.write("/tmp/up", content);
+          // The oldest SDK has no such stream: it writes in calls.
+          const after = (await double.state()).calls.TaskExecStdinWriteStream ?? 0;
+          expect([size, await there(), after - before]).toEqual([size, here(content), sdk === "oldest" ? 0 : streams]);
         }
-      };
-      const from = (parts: readonly (Uint8Array | Error)[]) => {
-        const left = [...parts];
-        return new ReadableStream<Uint8Array>({
-          pull(controller) {
-            const part = left.shift();
-            if (part === undefined) controller.close();
-            else if (part instanceof Error) controller.error(part);
-            else controller.enqueue(part);
-          },
-        });
-      };
-      expect(await failure(from([bytes(2 * MB)]))).toBe("transferFailed");
-      expect(await failure(from([bytes(2 * MB), bytes(2 * MB)]))).toBe("transferFailed");
-      expect(await failure(from([bytes(2 * MB), new Error("the source broke")]))).toContain("the source broke");
-      expect(await there()).toBe(here(content));
-      // Where nothing may be written, the tools say so.
-      await session.workspace.write("/tmp/up/beside", content).then(
-        () => expect("written").toBe("refused"),
-        (error: unknown) => expect(isGlueError(error)).toBe(true),
-      );
-      const { stdout } = await run(session, { argv: ["sh", "-c", "ls /var/lib/glue/spool | grep put; ls -A /tmp"] });
-      expect(stdout.toString()).toBe("new\nup\n");
-      await session.close();
-    } finally {
-      await double.stop();
-    }
-  },
-  120_000,
-);
+        await run(session, { argv: ["chmod", "640", "/tmp/up"] });
+        const content = bytes(3 * MB);
+        await session.workspace.write("/tmp/up", content);
+        expect((await session.workspace.stat("/tmp/up"))?.mode).toBe(0o640);
+        await session.workspace.write("/tmp/new/file", content);
+        expect((await session.workspace.stat("/tmp/new/file"))?.mode).toBe(0o644);
+
+        const failure = async (source: ReadableStream<Uint8Array>) => {
+          try {
+            await session.workspace.upload("/tmp/up", source, { size: 3 * MB });
+            return "none";
+          } catch (error) {
+            return isGlueError(error) ? error.code : String(error);
+          }
+        };
+        const from = (parts: readonly (Uint8Array | Error)[]) => {
+          const left = [...parts];
+          return new ReadableStream<Uint8Array>({
+            pull(controller) {
+              const part = left.shift();
+              if (part === undefined) controller.close();
+              else if (part instanceof Error) controller.error(part);
+              else controller.enqueue(part);
+            },
+          });
+        };
+        expect(await failure(from([bytes(2 * MB)]))).toBe("transferFailed");
+        expect(await failure(from([bytes(2 * MB), bytes(2 * MB)]))).toBe("transferFailed");
+        expect(await failure(from([bytes(2 * MB), new Error("the source broke")]))).toContain("the source broke");
+        expect(await there()).toBe(here(content));
+        // Where nothing may be written, the tools say so.
+        await session.workspace.write("/tmp/up/beside", content).then(
+          () => expect("written").toBe("refused"),
+          (error: unknown) => expect(isGlueError(error)).toBe(true),
+        );
+        const { stdout } = await run(session, { argv: ["sh", "-c", "ls /var/lib/glue/spool | grep put; ls -A /tmp"] });
+        expect(stdout.toString()).toBe("new\nup\n");
+        await session.close();
+      } finally {
+        await double.stop();
+      }
+    },
+    120_000,
+  );
+}

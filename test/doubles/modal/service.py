@@ -395,6 +395,9 @@ class Service:
             if cut is not None and offset + len(data) > cut:
                 del self.faults["cut"]
                 raise GRPCError(Status.UNAVAILABLE, "the stream was cut")
+            lost = self.faults.get("lost_stdout")
+            if lost is not None and output is command.out and offset + len(data) > lost["from"]:
+                raise GRPCError(Status.UNAVAILABLE, "what follows cannot be had")
             await stream.send_message(tcr.TaskExecStdioReadResponse(data=data))
             offset += len(data)
 
