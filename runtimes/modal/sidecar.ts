@@ -1,7 +1,8 @@
 import { GlueError, type SandboxDeath } from "../contract.ts";
-import { createFrameReader, frame, type Message } from "./frames.ts";
+import type { Message } from "./frames.ts";
 import { connectTo, type Link, startProcess } from "./link.ts";
 import type { Python } from "./python.ts";
+import { Rpc } from "./rpc.ts";
 import { sidecarFailure } from "./sidecar-errors.ts";
 
 const PROTOCOL = 1;
@@ -28,25 +29,17 @@ export interface ExecEvents {
   exited(code: number | undefined, error: GlueError | undefined): void;
 }
 
-interface Waiting {
-  readonly doing: string;
-  resolve(result: Readonly<Record<string, unknown>>): void;
-  reject(error: unknown): void;
-}
-
 /** A running sidecar, in words of its protocol (sidecar/PROTOCOL.md). */
 export class Sidecar {
   /** Resolves, once, when the sandbox has ended or the sidecar can no longer be heard. */
   readonly died: Promise<SandboxDeath>;
   readonly #link: Link;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #rpc: Rpc;
   readonly #execs = new Map<number, ExecEvents>();
   /** Credit that glue has not told of yet, by exec and stream. */
   readonly #untold = new Map<string, number>();
   readonly #die: (death: SandboxDeath) => void;
-  #numbers = 0;
   #execNumbers = 0;
-  #over: GlueError | undefined;
   #ending: Promise<void> | undefined;
   #progress: (what: string) => void = () => undefined;
   #refused: { message: string; data?: Record<string, unknown> } | undefined;
@@ -59,7 +52,11 @@ export class Sidecar {
     const death = Promise.withResolvers<SandboxDeath>();
     this.died = death.promise;
     this.#die = death.resolve;
-    void this.#listen();
+    this.#rpc = new Rpc(link, {
+      notified: (...heard) => this.#heard(...heard),
+      reasonOf: (...heard) => this.#reasonOf(...heard),
+      ended: (reason) => this.#lost(reason),
+    });
   }
 
   /** Starts one and shakes hands. */
@@ -105,15 +102,7 @@ export class Sidecar {
     params: object,
     how: { payload?: Uint8Array; signal?: AbortSignal | undefined } = {},
   ): Promise<Readonly<Record<string, unknown>>> {
-    if (this.#over !== undefined) return Promise.reject(this.#over);
-    const id = ++this.#numbers;
-    const answer = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
-      this.#waiting.set(id, { doing, resolve, reject });
-    });
-    const cancel = () => this.#send({ method: "$/cancel", params: { id } });
-    how.signal?.addEventListener("abort", cancel, { once: true });
-    this.#send({ id, method, params }, how.payload);
-    return answer.finally(() => how.signal?.removeEventListener("abort", cancel));
+    return this.#rpc.request(doing, method, params, how);
   }
 
   /** Starts an exec; `events` hears of it until `release`. */
@@ -146,12 +135,12 @@ export class Sidecar {
       return;
     }
     this.#untold.delete(key);
-    this.#send({ method: "credit", params: { exec, fd, bytes: sum } });
+    this.#rpc.notify("credit", { exec, fd, bytes: sum });
   }
 
   release(exec: number): void {
     for (const fd of [1, 2]) this.#untold.delete(`${exec} ${fd}`);
-    if (this.#execs.delete(exec)) this.#send({ method: "release", params: { exec } });
+    if (this.#execs.delete(exec)) this.#rpc.notify("release", { exec });
   }
 
   /** Lets other processes of this user in, by a socket at `path`. */
@@ -169,7 +158,7 @@ export class Sidecar {
   async #end(terminate: boolean): Promise<void> {
     const late = setTimeout(() => this.#link.kill(), SHUTDOWN_MS);
     try {
-      if (this.#over === undefined) await this.request("end the sandbox", "shutdown", { terminate });
+      if (!this.#rpc.isOver) await this.request("end the sandbox", "shutdown", { terminate });
     } finally {
       // Others may still be at work through it: then it ends after the last of them.
       if (this.#serves) this.#link.leave();
@@ -181,41 +170,10 @@ export class Sidecar {
     }
   }
 
-  #send(message: object, payload?: Uint8Array): void {
-    if (this.#over !== undefined) return;
-    try {
-      this.#link.write(frame(message, payload));
-    } catch {
-      // It is ending; what waits for it is told by #listen.
-    }
-  }
-
-  async #listen(): Promise<void> {
-    const take = createFrameReader();
-    try {
-      for await (const arrived of this.#link.output) {
-        for (const [message, bytes] of take(arrived)) this.#heard(message, bytes);
-      }
-    } catch (error) {
-      // Not a word of the protocol, or a broken pipe: either way nothing more can be understood.
-      this.#link.kill();
-      this.#refused ??= { message: error instanceof Error ? error.message : String(error) };
-    }
-    this.#lost(await this.#link.over);
-  }
-
-  #heard(message: Message, bytes: Uint8Array): void {
-    const params = message.params ?? {};
-    if (message.method === undefined) {
-      const waiting = this.#waiting.get(message.id ?? 0);
-      this.#waiting.delete(message.id ?? 0);
-      if (message.error !== undefined) waiting?.reject(sidecarFailure(waiting.doing, message.error));
-      else waiting?.resolve(message.result ?? {});
-      return;
-    }
+  #heard(method: string, params: Readonly<Record<string, unknown>>, bytes: Uint8Array): void {
     const events = this.#execs.get(Number(params.exec));
     const fd = params.fd === 2 ? 2 : 1;
-    switch (message.method) {
+    switch (method) {
       case "output":
         events?.output(fd, bytes);
         break;
@@ -246,24 +204,22 @@ export class Sidecar {
     this.#die({ reason: `The Modal sandbox has ended: ${why}.`, final: true });
   }
 
-  /** The sidecar has ended: everything that waits for it is told. */
-  #lost(how: string): void {
-    this.#over = this.#endOf(how);
-    for (const { reject } of this.#waiting.values()) reject(this.#over);
-    this.#waiting.clear();
-    for (const events of this.#execs.values()) events.exited(undefined, this.#over);
-    if (this.#ending === undefined && !this.#isDead) this.#die({ reason: this.#over.message, final: false });
+  #lost(reason: GlueError): void {
+    for (const events of this.#execs.values()) events.exited(undefined, reason);
+    if (this.#ending === undefined && !this.#isDead) this.#die({ reason: reason.message, final: false });
   }
-  /** What its end is for whoever still wants something of it. */
-  #endOf(how: string): GlueError {
-    if (this.#refused?.data !== undefined) return sidecarFailure("be used", this.#refused);
+
+  #reasonOf(how: string, cause: unknown): GlueError {
+    if (this.#refused !== undefined) return sidecarFailure("be used", this.#refused);
     if (!this.#isGreeted) {
       return new GlueError("runtimeNotListening", `The Modal sidecar could not be started (${how}).`, {
         hint: "Set modal.python_path to the Python that has modal; glue doctor --runtime modal says what is found.",
+        cause,
       });
     }
     return new GlueError("runtimeUnreachable", `The Modal sidecar has ended (${how}).`, {
       hint: "The sandbox goes on until its timeout: any process can reach it again by its id.",
+      cause,
     });
   }
 }
