@@ -38,6 +38,8 @@ const harmless: readonly [title: string, fault: Fault, slow?: true][] = [
   ["the sprite has fallen asleep", { act: "asleep", times: 3 }, true],
   ["answers are late", { act: "delay", ms: 1_500, times: 3 }, true],
   ["destroying fails at first", { act: "destroy", times: 2 }, true],
+  ["no more sprites can be made", { act: "capacity" }, true],
+  ["the answer to a create would be lost", { act: "lost-create" }, true],
 ];
 for (const [title, fault, slow] of harmless) {
   (slow ? slowWithDouble : testWithDouble)(
@@ -54,6 +56,17 @@ for (const [title, fault, slow] of harmless) {
     200_000,
   );
 }
+
+slowWithDouble(
+  "a CLI that says on stdout what it does during the capture: the change is whole all the same",
+  async () => {
+    const ran = await setting.glue(WORK, { FAKE_SPRITE_BANNER: "1" });
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("1 file changed")]);
+    await expectWhole(ran);
+    expect(setting.double.sprites()).toEqual([]);
+  },
+  200_000,
+);
 
 testWithDouble(
   "the login ends during the capture: that is said, and the change comes back once it is renewed",
