@@ -31,6 +31,17 @@ export const isFull = (): boolean => process.env.GLUE_TEST_FULL === "1";
 
 const slow = { testTimeoutMs: 120_000, limitMinutes: 20 };
 
+function roundtripOn(service: string, suffix = "", sdk?: string): Part {
+  return {
+    name: `roundtrip-${service}${suffix}`,
+    folders: ["test/roundtrip"],
+    ...slow,
+    env: { GLUE_TEST_ROUNDTRIP_ON: service, ...(sdk === undefined ? {} : { GLUE_TEST_ROUNDTRIP_SDK: sdk }) },
+    onlyFull: true,
+    beside: true,
+  };
+}
+
 export const PARTS: readonly Part[] = [
   {
     name: "unit",
@@ -53,15 +64,12 @@ export const PARTS: readonly Part[] = [
     beside: true,
   },
   { name: "roundtrip", folders: ["test/roundtrip"], ...slow },
-  // The same tests, where they can, in sandboxes of the doubles.
-  ...(["sprites", "daytona", "modal"] as const).map((on) => ({
-    name: `roundtrip-${on}`,
-    folders: ["test/roundtrip"],
-    ...slow,
-    env: { GLUE_TEST_ROUNDTRIP_ON: on },
-    onlyFull: true,
-    beside: true,
-  })),
+  // The same tests, where they can, in sandboxes of the doubles; in those of Modal's with each of the SDKs that it is tested with.
+  roundtripOn("sprites"),
+  roundtripOn("daytona"),
+  roundtripOn("modal"),
+  roundtripOn("modal", "-first-kind", "newest, first kind"),
+  roundtripOn("modal", "-oldest", "oldest"),
   { name: "acceptance", folders: ["test/acceptance"], ...slow },
   { name: "fault", folders: ["test/fault"], ...slow },
   // Against the real services, with the caller's own keys.

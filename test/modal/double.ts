@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { linesOf } from "../support/lines.ts";
-import { missing, modalPython, testUnless } from "../support/needs.ts";
+import { pythonOf, type Sdk, sdkEnv } from "../support/modal-sdks.ts";
+import { missing, testUnless } from "../support/needs.ts";
+
+export { pythonOf, SDKS, type Sdk } from "../support/modal-sdks.ts";
 
 /** What the double says of itself after each order. */
 export interface DoubleState {
@@ -28,10 +31,6 @@ export interface DoubleState {
 type DoubleProcess = Bun.Subprocess<"pipe", "pipe", "inherit">;
 
 const TOKEN = { MODAL_TOKEN_ID: "ak-double", MODAL_TOKEN_SECRET: "as-double" };
-
-/** Which SDK is to be used: the oldest that is taken, or the newest with its second kind of sandboxes or without. */
-export const SDKS = ["newest", "newest, first kind", "oldest"] as const;
-export type Sdk = (typeof SDKS)[number];
 
 /** Modal's service on the loopback; runs commands for real. */
 export class ModalDouble {
@@ -75,7 +74,7 @@ export class ModalDouble {
       MODAL_SERVER_URL: this.url,
       MODAL_CONFIG_PATH: join(this.#folder, "no-such.toml"),
       MODAL_DISABLE_API_PROXY: "1",
-      ...(sdk === "newest, first kind" ? { MODAL_SANDBOX_V2: "0" } : {}),
+      ...sdkEnv(sdk),
     };
   }
 
@@ -140,10 +139,6 @@ export class ModalDouble {
     this.#turn = answer.catch(() => undefined);
     return answer;
   }
-}
-
-export function pythonOf(sdk: Sdk): string {
-  return modalPython(sdk === "oldest" ? "oldest" : "newest");
 }
 
 /** Why the double cannot run here. */

@@ -5,13 +5,21 @@ import type { CommandExecutor, RuntimeSession, SandboxHandle } from "../../runti
 import { createRuntime } from "../../runtimes/modal/index.ts";
 import { defaultOptions } from "../../spec/defaults.ts";
 import { lateWorkspace } from "./late-workspace.ts";
-import { modalPython } from "./needs.ts";
+import { pythonOf, SDKS, sdkEnv } from "./modal-sdks.ts";
 import { tempDir } from "./temp-dir.ts";
 import { asNobody, type Elsewhere, openAndRecord, openInAnother, type TestSandbox } from "./test-sandbox.ts";
 
 /** Sidecars that wait for a next call; each test has a sandbox of its own, and few look back at an earlier one. */
 const MOST_ATTACHED = 3;
 const GIVEN = "GLUE_TEST_MODAL_DOUBLE";
+/** One of `SDKS`, by `GLUE_TEST_ROUNDTRIP_SDK`. */
+const SDK = sdkOf(process.env.GLUE_TEST_ROUNDTRIP_SDK ?? "newest");
+
+function sdkOf(name: string) {
+  const sdk = SDKS.find((one) => one === name);
+  if (sdk === undefined) throw new Error(`GLUE_TEST_ROUNDTRIP_SDK: ${name} is none of: ${SDKS.join("; ")}`);
+  return sdk;
+}
 
 interface Service {
   /** Where the double keeps its sandboxes. */
@@ -41,7 +49,7 @@ function start(): Service {
   const out = openSync(said, "w");
   const main = join(import.meta.dir, "../doubles/modal/main.py");
   // Its stdin ends with this process.
-  Bun.spawn([modalPython(), "-B", main, folder, "ak-double", "as-double", shared], {
+  Bun.spawn([pythonOf(SDK), "-B", main, folder, "ak-double", "as-double", shared], {
     stdio: ["pipe", out, "inherit"],
   }).unref();
   closeSync(out);
@@ -53,12 +61,13 @@ function start(): Service {
     MODAL_SERVER_URL: url,
     MODAL_CONFIG_PATH: join(folder, "no-such.toml"),
     MODAL_DISABLE_API_PROXY: "1",
+    ...sdkEnv(SDK),
   };
   return { folder, env };
 }
 
 export const onModal: Elsewhere = {
-  env: () => ({ ...service().env, MODAL_PYTHON: modalPython() }),
+  env: () => ({ ...service().env, MODAL_PYTHON: pythonOf(SDK) }),
   sandbox: modalSandbox,
   sessionFolders(sessions, id) {
     const { handle } = JSON.parse(readFileSync(join(sessions, id, "meta.json"), "utf8")) as { handle: SandboxHandle };
@@ -81,7 +90,7 @@ function attach(handle: SandboxHandle): Promise<RuntimeSession> {
 }
 
 function options() {
-  return { ...defaultOptions(), runtime: "modal" as const, "modal.python_path": modalPython() };
+  return { ...defaultOptions(), runtime: "modal" as const, "modal.python_path": pythonOf(SDK) };
 }
 
 /** The sandbox of this root. */
