@@ -1,5 +1,5 @@
 /** One run of `capture.sh` and what comes before it in a sandbox: what it is asked, and what it answers. */
-import type { CommandExecutor } from "../runtimes/contract.ts";
+import type { ByteStream, CommandExecutor } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { concat, splitLine } from "./bytes.ts";
 import mainPart from "./capture.sh" with { type: "text" };
@@ -52,6 +52,8 @@ export interface CaptureQuestion {
   /** Bytes of untracked content that may come back without asking. */
   readonly capBytes: number;
   readonly signal?: AbortSignal;
+  /** Told the commit as soon as the sandbox names it, which is before the pack has come. */
+  readonly onHead?: (commit: string) => void;
 }
 
 /** Packs up to this size are part of the answer, which saves a round trip; larger ones are fetched in pieces. Bytes. */
@@ -74,14 +76,29 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
     },
   );
   const [stdout, stderr, result] = await Promise.all([
-    new Response(running.stdout).arrayBuffer(),
+    readAnswer(running.stdout, question.onHead),
     new Response(running.stderr).text(),
     running.wait(),
   ]);
   if (result.outcome === "cancelled") throw new GlueError("cancelled", "The capture was interrupted.");
-  const answer = readLines(new Uint8Array(stdout));
+  const answer = readLines(stdout);
   if (result.exitCode !== 0 || answer.rest === undefined) throw failure(answer.lines, stderr, result.exitCode);
   return readState(answer.lines, answer.rest, `${known(question.base).gitDir}/glue-pack`);
+}
+
+async function readAnswer(stdout: ByteStream, onHead: CaptureQuestion["onHead"]): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let begin = "";
+  for await (const bytes of stdout) {
+    pieces.push(bytes);
+    if (onHead === undefined) continue;
+    begin += Buffer.from(bytes).toString("latin1");
+    const head = /^head ([0-9a-f]+)\n/m.exec(begin)?.[1];
+    if (head === undefined) continue;
+    onHead(head);
+    onHead = undefined;
+  }
+  return concat(pieces);
 }
 
 /** What the script is given. An answer with a pack of up to `inlineBytes` is whole by itself. */

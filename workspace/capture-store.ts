@@ -109,31 +109,6 @@ export async function addPack(options: GitOptions, pack: Uint8Array | Blob | Byt
   await git(["index-pack", "--stdin", "--fix-thin"], { ...options, stdin: pack });
 }
 
-/**
- * In packs up to this size git proves links as it reads them, by one thread and without compressing again what it completes them with:
- * that is faster. In bytes; the objects can be much larger.
- */
-const SMALL_BYTES = 256_000;
-const FAST = ["pack.threads=1", "core.compression=0"] as const;
-
-/**
- * As `addPack`, and answers whether git has proven that everything an object of the pack points to is here. Where it has not, that
- * is no more than an open question: git refuses here also what it only frowns at elsewhere.
- */
-export async function addLinkedPack(options: GitOptions, pack: Uint8Array | Blob): Promise<boolean> {
-  if (pack instanceof Uint8Array && pack.length <= SMALL_BYTES) {
-    const config = [...(options.config ?? []), ...FAST];
-    try {
-      await git(["index-pack", "--stdin", "--fix-thin", "--strict"], { ...options, config, stdin: pack });
-      return true;
-    } catch (error) {
-      if (!isGlueError(error, "gitFailed")) throw error;
-    }
-  }
-  await addPack(options, pack);
-  return false;
-}
-
 /** Whether everything that `tips` reach, down to what `known` reach, is here. */
 export async function isWhole(
   options: GitOptions,

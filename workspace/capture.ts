@@ -10,7 +10,6 @@ import { captureInside } from "./capture-inside.ts";
 import { askSandbox, type CapturedRef, type SandboxState } from "./capture-script.ts";
 import {
   addBorders,
-  addLinkedPack,
   borderRefs,
   CAPTURE_FILES,
   type ChangeStore,
@@ -21,6 +20,7 @@ import {
   type StorePlace,
 } from "./capture-store.ts";
 import { type Pending, prepareFile, settleFiles } from "./durable-file.ts";
+import { ExpectedPack } from "./expected-pack.ts";
 import { fetchPack, INCOMING } from "./fetch-pack.ts";
 import { git, gitStream, gitVersion } from "./git.ts";
 import { REFS } from "./layout.ts";
@@ -109,7 +109,22 @@ export async function capture(source: CaptureSource, request: CaptureRequest): P
 
 async function attempt(source: CaptureSource, request: CaptureRequest, store: ChangeStore): Promise<CaptureResult> {
   const have = [...new Set((store.bundle?.refs ?? []).map((ref) => ref.id))];
-  const question = { ...request, have };
+  const expected = new ExpectedPack(store.options, new Set([store.base.commit, ...have]));
+  try {
+    return await bring(source, request, store, have, expected);
+  } finally {
+    expected.drop();
+  }
+}
+
+async function bring(
+  source: CaptureSource,
+  request: CaptureRequest,
+  store: ChangeStore,
+  have: readonly string[],
+  expected: ExpectedPack,
+): Promise<CaptureResult> {
+  const question = { ...request, have, onHead: (head: string) => expected.expect(head) };
   const state =
     request.base.sandbox.gitDir === null
       ? await readArchive(source.executor, question, store)
@@ -132,7 +147,7 @@ async function attempt(source: CaptureSource, request: CaptureRequest, store: Ch
   }
   const pack =
     typeof state.pack === "string" ? Bun.file(await fetchLarge(source, state, state.pack, request)) : state.pack;
-  const linked = pack !== undefined && (await addLinkedPack(store.options, pack));
+  const linked = pack !== undefined && (await expected.add(pack));
   addBorders(store, borders(store, state));
   const bundle = await makeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
   const [described] = await Promise.all([describe(store, request, state), prove(store, state, have, linked)]);
@@ -243,7 +258,8 @@ async function describe(
   request: CaptureRequest,
   state: SandboxState,
 ): Promise<{ facts: CaptureFacts; files: Pending[] }> {
-  const net = diffTrees(store.options, store.base.tree, state.tree);
+  // Not the first to start: git takes longer to write the mbox.
+  const net = Promise.resolve().then(() => diffTrees(store.options, store.base.tree, state.tree));
   const single = singleCommit(store, state);
   const [commits] = single === undefined ? await Promise.all([commitsSince(store, state.head), net]) : [[single]];
   const [mbox, changed] = await Promise.all([
