@@ -14,6 +14,7 @@ import type { CaptureQuestion, SandboxState } from "./capture-script.ts";
 import { tooLarge } from "./capture-script.ts";
 import { type ChangeStore, treeOf } from "./capture-store.ts";
 import { readTar, type TarEntry } from "./capture-tar.ts";
+import { type BaseEntry, Unchanged } from "./capture-unchanged.ts";
 import { type GitOptions, git, gitText } from "./git.ts";
 import { GLUE_IDENTITY, pathBytes, pathText, REFS, UNCOMMITTED_WORK } from "./layout.ts";
 
@@ -31,6 +32,9 @@ interface Pass {
   readonly warnings: readonly string[];
 }
 
+/** How often a tree that moves is read. */
+const MOST_PASSES = 3;
+
 /** Reads the tree until two passes agree, at most three times. Errors as `askSandbox`. */
 export async function readArchive(
   executor: CommandExecutor,
@@ -41,13 +45,15 @@ export async function readArchive(
   await mkdir(join(scratch, "empty"), { recursive: true });
   try {
     const base = await listBase(store);
+    const unchanged = new Unchanged(base, store.base.objectFormat);
     let tree = "";
     for (let passes = 1; ; passes++) {
       const skipped = await ignoredFolders(executor, question, store, scratch, new Set(base.keys()));
-      const pass = await onePass(executor, question, store, scratch, skipped);
+      const take = (tar: ByteStream) => importTar(tar, store, scratch, { unchanged, last: passes === MOST_PASSES });
+      const pass = await onePass(executor, question, skipped, take);
       const before = tree;
       tree = await treeFrom(pass, base, question, store, scratch);
-      if (tree !== before && passes < 3) continue;
+      if (tree !== before && passes < MOST_PASSES) continue;
       const head = await commitFor(store, tree);
       return {
         tree,
@@ -83,13 +89,12 @@ const MOVED = /file changed as we read it|File removed before we read it|File sh
 /** What tar says of things that are no files, and of names that it stores without their beginning. */
 const HARMLESS = /socket ignored|unknown file type|Removing leading|removing leading|Exiting with failure status/;
 
-/** One archive, read into the store. */
+/** One archive, which `take` reads into the store. */
 async function onePass(
   executor: CommandExecutor,
   question: CaptureQuestion,
-  store: ChangeStore,
-  scratch: string,
   skipped: readonly string[],
+  take: (tar: ByteStream) => Promise<Pass>,
 ): Promise<Pass> {
   const running = await executor.run(
     { script: TAR },
@@ -101,7 +106,7 @@ async function onePass(
     },
   );
   const stderr = new Response(running.stderr).text();
-  const pass = await importTar(running.stdout, store, scratch);
+  const pass = await take(running.stdout);
   const [said, result] = [await stderr, await running.wait()];
   if (result.outcome === "cancelled") throw new GlueError("cancelled", "The capture was interrupted.");
   // Whatever is not known to be harmless is a failure: a file that is missing from the archive would become a deletion.
@@ -121,10 +126,17 @@ function tarPattern(path: string): string {
   return `./${path.replaceAll(/[\\*?[\]]/g, "\\$&")}`;
 }
 
-async function importTar(tar: ByteStream, store: ChangeStore, scratch: string): Promise<Pass> {
+async function importTar(
+  tar: ByteStream,
+  store: ChangeStore,
+  scratch: string,
+  { unchanged, last }: { readonly unchanged: Unchanged; readonly last: boolean },
+): Promise<Pass> {
   const marks = join(scratch, "marks");
   const entries: { path: string; mode: string; mark: number; size: number }[] = [];
   const byPath = new Map<string, number>();
+  // By mark: of what git need not see.
+  const known = new Map<number, string>();
   const warnings: string[] = [];
   let hidden = false;
   let count = 0;
@@ -140,7 +152,11 @@ async function importTar(tar: ByteStream, store: ChangeStore, scratch: string): 
       if (entry.type === "folder" || entry.type === "other") continue;
       const target = entry.type === "hardlink" ? byPath.get(Buffer.from(entry.link).toString("latin1")) : undefined;
       const mark = target ?? entries.length + 1;
-      if (target === undefined) yield* blob(entry, mark);
+      if (target === undefined) {
+        const { id, content } = entry.type === "file" ? await unchanged.look(path, entry, last) : {};
+        if (id === undefined) yield* blob(entry, mark, content);
+        else known.set(mark, id);
+      }
       byPath.set(path, mark);
       entries.push({ path, mode: modeOf(entry), mark, size: entry.size });
     }
@@ -157,18 +173,20 @@ async function importTar(tar: ByteStream, store: ChangeStore, scratch: string): 
   const ids = await readMarks(marks);
   const files = new Map<string, Found>();
   for (const { path, mode, mark, size } of entries) {
-    const id = ids.get(mark);
+    const id = known.get(mark) ?? ids.get(mark);
     if (id === undefined) throw new GlueError("captureFailed", `git did not take ${path}.`);
     files.set(path, { mode, id, size });
   }
   return { entries: count, files, warnings };
 }
 
-async function* blob(entry: TarEntry, mark: number): AsyncGenerator<Uint8Array> {
+/** `content` where it was read already. */
+async function* blob(entry: TarEntry, mark: number, content: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
   const size = entry.type === "symlink" ? entry.link.length : entry.size;
   yield Buffer.from(`blob\nmark :${mark}\ndata ${size}\n`);
   if (entry.type === "symlink") yield entry.link;
-  else yield* entry.content();
+  else if (content === undefined) yield* entry.content();
+  else yield content;
   yield Buffer.from("\n");
 }
 
@@ -185,7 +203,7 @@ async function readMarks(path: string): Promise<Map<number, string>> {
 /** What counts of a pass: what the base tracks, and what no rule ignores; never what was opted in. */
 async function treeFrom(
   pass: Pass,
-  base: ReadonlyMap<string, string>,
+  base: ReadonlyMap<string, BaseEntry>,
   question: CaptureQuestion,
   store: ChangeStore,
   scratch: string,
@@ -205,19 +223,20 @@ async function treeFrom(
     return `${mode} ${id} 0\t${path}\0`;
   });
   // A submodule is an empty folder in such a sandbox; it stays what it was.
-  const links = [...base].filter(([, mode]) => mode.startsWith("160000"));
+  const links = [...base].filter(([, { mode }]) => mode === "160000");
   refuseInside(
     links.map(([path]) => path),
     kept,
   );
-  const modules = links.map(([path, mode]) => `${mode} 0\t${path}\0`);
+  const modules = links.map(([path, { mode, id }]) => `${mode} ${id} 0\t${path}\0`);
   const options: GitOptions = { ...store.options, env: { GIT_INDEX_FILE: join(scratch, "index") } };
   rmSync(join(scratch, "index"), { force: true });
   await git(["update-index", "-z", "--index-info"], {
     ...options,
     stdin: Buffer.from([...entries, ...modules].join(""), "latin1"),
   });
-  return await gitText(["write-tree"], options);
+  // The content of a large file may be here only after the next pass.
+  return await gitText(["write-tree", "--missing-ok"], options);
 }
 
 /** A tree has no place for files below a submodule, and they must not be lost in silence. */
@@ -234,14 +253,15 @@ function refuseInside(modules: readonly string[], paths: readonly string[]): voi
   );
 }
 
-/** Path to mode and id, of everything in the base. */
-async function listBase(store: ChangeStore): Promise<Map<string, string>> {
-  const { stdout } = await git(["ls-tree", "-r", "-z", "--full-tree", store.base.tree], store.options);
-  const found = new Map<string, string>();
+/** Everything in the base, by path. */
+async function listBase(store: ChangeStore): Promise<Map<string, BaseEntry>> {
+  const { stdout } = await git(["ls-tree", "-r", "-l", "-z", "--full-tree", store.base.tree], store.options);
+  const found = new Map<string, BaseEntry>();
   for (const line of splitNul(stdout)) {
     const tab = line.indexOf(0x09);
-    const [mode = "", , id = ""] = Buffer.from(line.subarray(0, tab)).toString("latin1").split(" ");
-    found.set(Buffer.from(line.subarray(tab + 1)).toString("latin1"), `${mode} ${id}`);
+    const [mode = "", , id = "", size] = Buffer.from(line.subarray(0, tab)).toString("latin1").split(/ +/);
+    const entry = { mode, id, size: size === "-" ? undefined : Number(size) };
+    found.set(Buffer.from(line.subarray(tab + 1)).toString("latin1"), entry);
   }
   return found;
 }

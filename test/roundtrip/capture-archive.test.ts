@@ -2,8 +2,10 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { CommandExecutor } from "../../runtimes/contract.ts";
 import { isGlueError } from "../../spec/glue-error.ts";
 import { type CaptureRequest, capture } from "../../workspace/capture.ts";
+import { TAR } from "../../workspace/capture-archive.ts";
 import { testNeeding } from "../support/needs.ts";
 import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
 import { fingerprint, landProven, treeOnDisk } from "../workspace/proof.ts";
@@ -17,8 +19,8 @@ const MAKE = `
   echo k >tracked.log; git add -A; git add -f tracked.log; git commit -qm start`;
 
 /** A staged tree in a sandbox that has no git. */
-function stage(): { staged: Staged; request: CaptureRequest } {
-  const staged = handStage(parent, MAKE);
+function stage(more = "true"): { staged: Staged; request: CaptureRequest } {
+  const staged = handStage(parent, `${MAKE}; ${more}`);
   staged.inside("rm -rf .git ../private/git");
   const { sandbox } = staged.base;
   return {
@@ -88,6 +90,7 @@ describe("a capture from a sandbox without git brings back", () => {
   test("nothing where nothing changed, and the same commit where nothing more did", async () => {
     const { staged, request } = stage();
     expect((await capture(staged.sandbox, request)).status).toBe("nothing");
+    expect(sh(request.gitDir, "find objects -type f ! -path 'objects/info/*'")).toBe("");
     staged.inside("echo x >x");
     const first = await capture(staged.sandbox, request);
     const second = await capture(staged.sandbox, request);
@@ -96,6 +99,25 @@ describe("a capture from a sandbox without git brings back", () => {
     const included = { ...request, base: { ...request.base, included: [".env"] } };
     const third = await capture(staged.sandbox, included);
     expect(sh(request.gitDir, `git --git-dir=. diff --name-only ${staged.base.base?.commit} ${third.tree}`)).toBe("y");
+  }, 120_000);
+
+  test("large files that were changed without becoming longer, also between two looks at them", async () => {
+    const large = "head -c 1500000 /dev/zero >same; cp same first; cp same later; git add -A; git commit -qm large";
+    const { staged, request } = stage(large);
+    const change = (name: string) =>
+      staged.inside(`printf x | dd of=${name} bs=1 seek=700000 conv=notrunc 2>/dev/null`);
+    change("first");
+    let looks = 0;
+    const run: CommandExecutor["run"] = (command, options) => {
+      if ("script" in command && command.script === TAR && ++looks === 2) change("later");
+      return staged.sandbox.executor.run(command, options);
+    };
+    const { workspace } = staged.sandbox;
+    const result = await capture({ executor: { ...staged.sandbox.executor, run }, workspace }, request);
+    expect(looks).toBe(3);
+    expect(result.tree).toBe(treeOnDisk(staged.sandbox.folder));
+    expect(result).toMatchObject({ facts: { files_changed: 2, quiescent: true } });
+    await landProven(staged, result);
   }, 120_000);
 
   test("no more untracked content than the cap allows", async () => {
