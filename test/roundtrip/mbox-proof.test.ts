@@ -170,6 +170,7 @@ test("whatever is proven by reading is what git am makes", async () => {
     proven += 1;
     expect(trial).toEqual({ sameTree: true, exact: true });
   });
-  await fc.assert(property, { numRuns: Number(process.env.GLUE_TEST_RUNS ?? 40) });
-  expect(proven).toBeGreaterThan(5);
+  const numRuns = Number(process.env.GLUE_TEST_RUNS ?? 40);
+  await fc.assert(property, { numRuns });
+  expect(proven).toBeGreaterThan(numRuns / 8);
 }, 600_000);
