@@ -97,12 +97,18 @@ if [ -n "$token_file" ] && [ "$#" -gt 0 ]; then
   echo "listing $(stat -c %Y -- "$1") ${hash%% *}"
 fi
 
-# Makes folder $2, of mode $1, where ext4 has deleted nothing of late, if it can. ext4 keeps a folder's files near it, all folders of containers near each
-# other, and gives no number of a file again for a minute after it was deleted: after a few sessions each new file is looked for among
+# Makes folders in one place, of mode $1, where ext4 has deleted nothing of late, if it can. ext4 keeps a folder's files near it, all folders of containers
+# near each other, and gives no number of a file again for a minute after it was deleted: after a few sessions each new file is looked for among
 # thousands (0.3 s became 2 s for 1,500 files). Only below a folder with the flag T new folders are spread, by their names.
 apart() {
-  if [ ! -e "$2" ] && read -r name </proc/sys/kernel/random/uuid && mkdir -m "$1" "$own/apart/$name" && mv "$own/apart/$name" "$2"; then return; fi 2>/dev/null
-  mkdir -p -m "$1" "$2"
+  bits=$1 fresh=
+  shift
+  if [ -d "$own/apart" ] && read -r name </proc/sys/kernel/random/uuid; then
+    for path do [ -e "$path" ] || fresh="$fresh $own/apart/$name/${path##*/}"; done
+    # shellcheck disable=SC2086 # split on purpose: none of these names holds a space
+    if [ -n "$fresh" ] && mkdir -p -m "$bits" $fresh && mv $fresh "${path%/*}/"; then return; fi
+  fi 2>/dev/null
+  mkdir -p -m "$bits" "$@"
 }
 
 # Empties folder $1 of all but what is mounted in it, at the paths that follow: that is the user's.
@@ -129,7 +135,10 @@ empty_around() (
 set -e
 mkdir -p -m 755 "$own" "$own/home"
 if command -v chattr >/dev/null 2>&1; then mkdir -p "$own/apart" && chattr +T "$own/apart" || :; fi 2>/dev/null
-apart 700 "$own/spool"
+set -- "$own/spool"
+# glue's git directory is written to by each capture.
+[ "$mode$resumed" != copy ] || set -- "$own/git" "$own/spool"
+apart 700 "$@"
 cat >"$own/launch.sh"
 echo "$uid $gid $main" >"$own/facts"
 if [ "$mode" = direct ] && [ "$owner" != "$uid" ] && [ -z "$resumed" ]; then
@@ -151,7 +160,7 @@ fi
 rm -rf "$own/apart"
 if [ "$uid" != 0 ] || [ "$gid" != 0 ]; then
   chown "$uid:$gid" "$own" "$own/home" "$own/spool"
-  [ "$mode$resumed" != copy ] || chown "$uid:$gid" /workspace
+  [ "$mode$resumed" != copy ] || chown "$uid:$gid" /workspace "$own/git"
 fi
 setsid=$(command -v setsid) || :
 if [ -n "$lane" ] && [ "$uid" = 0 ] && [ "$main" != 1 ] && [ -p "$own/lane/requests" ] && "$setsid" -f true 2>/dev/null; then
