@@ -59,17 +59,12 @@ export async function stageTree(
   options: StageOptions = {},
 ): Promise<Staged> {
   const startedAt = performance.now();
-  if (options.fresh === true && options.only === undefined) {
-    const ready = await prepared.ready;
-    const [done] =
-      ready === undefined ? [] : await Promise.all([stageAtOnce(target, ready, options), saveBundle(ready)]);
-    if (ready !== undefined && done !== undefined) {
-      return describe(
-        { target, options, tools: done.tools, passedOver: [], startedAt },
-        ready,
-        "bundle",
-        done.bytesSent,
-      );
+  const early = options.fresh === true && options.only === undefined ? await prepared.ready : undefined;
+  if (early !== undefined) {
+    const [done] = await Promise.all([stageAtOnce(target, early, options), saveBundle(early)]);
+    if (done !== undefined) {
+      const run = { target, options, tools: done.tools, passedOver: [], startedAt };
+      return describe(run, early, "bundle", done.bytesSent);
     }
   }
   const [ready, tools] = await Promise.all([prepared.ready, probeSandbox(target, options.signal)]);
