@@ -200,7 +200,8 @@ testNeeding(
     // given the engine's socket.
     const top = tempDir();
     const script = `
-    const { contextWith, failureOf, optionsWith, runtimeFor, isThere } = await import("${root}/test/docker/support.ts");
+    const { contextWith, optionsWith, runtimeFor, isThere } = await import("${root}/test/docker/support.ts");
+    const { failureOf } = await import("${root}/test/support/session-run.ts");
     const context = contextWith({ tree: { top: ${JSON.stringify(top)}, subfolder: "", outsideGitDirs: [] } });
     const error = await failureOf(runtimeFor().open(optionsWith(), context));
     console.log(JSON.stringify({ code: error.code, message: error.message, hint: error.hint, left: isThere(context.sessionId) }));
