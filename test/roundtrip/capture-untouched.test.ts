@@ -29,11 +29,17 @@ function captureOf({ box, base, sessionDir }: Arrived): Promise<CaptureResult> {
 const PLAIN =
   "git init -q -b main .; mkdir d; echo aaaa >a; echo bbbb >d/b; ln -s a link; echo n >.gitignore; git add .; git commit -qm x";
 
+/** Sets d to a folder outside the tree that can be written to; in some sandboxes the tree is in the root's. */
+const BESIDE = "d=..; [ -w .. ] || d=/tmp";
+
 /** Done at once after the tree has come, often in the same second as it. */
 const CHANGES = [
   ["a file of the same size", "echo AAAA >a"],
-  ["a file of the same size, whose time is put back", "touch -r a ../t; echo AAAA >a; touch -r ../t a; rm ../t"],
-  ["a file that was written in place through another name", "ln a ../a; echo AAAA >../a; rm ../a"],
+  [
+    "a file of the same size, whose time is put back",
+    `${BESIDE}; touch -r a $d/t; echo AAAA >a; touch -r $d/t a; rm $d/t`,
+  ],
+  ["a file that was written in place through another name", `${BESIDE}; ln a $d/a; echo AAAA >$d/a; rm $d/a`],
   ["only a mode", "chmod +x d/b"],
   ["only a link's target", "ln -sfn d/b link"],
   ["a new file", ": >new"],
