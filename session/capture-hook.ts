@@ -1,3 +1,4 @@
+import type { GlueError } from "../spec/glue-error.ts";
 import type { SessionMeta } from "./meta.ts";
 import type { Session } from "./session.ts";
 
@@ -43,6 +44,28 @@ export function checkpointLine({ id, checkpoint }: SessionMeta): string | undefi
 }
 
 /** The line that says that a capture is missing. */
-export function captureGapLine(report: CaptureReport): string {
-  return `◆ Runtime workspace diff unavailable (${report.reason}): ${report.message}`;
+export function captureGapLine({ reason, message }: { readonly reason?: string; readonly message?: string }): string {
+  return `◆ Runtime workspace diff unavailable (${reason}): ${message}`;
+}
+
+/** The report of a sandbox that is gone for good, in the words of the runtime. `at` as in the report. */
+export function goneReport(gone: GlueError, at: string): CaptureReport {
+  const message = `${asPart(gone)}; end-of-session diff cannot be captured`;
+  return { status: "unavailable", at, reason: "executorDead", message, mayRelease: true };
+}
+
+/** What an error says, with what to do about it, as a part of a sentence. */
+export function asPart({ message, hint }: GlueError): string {
+  return (hint === undefined ? message : `${message} ${hint}`).replace(/\.$/, "");
+}
+
+/** A report as meta.json keeps it. */
+export function recordOf({ status, at, reason, message, facts }: CaptureReport): NonNullable<SessionMeta["capture"]> {
+  return {
+    status,
+    at,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(facts === undefined ? {} : { facts: { ...facts } }),
+  };
 }

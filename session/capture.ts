@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { type GlueError, isGlueError } from "../spec/glue-error.ts";
+import { isGlueError } from "../spec/glue-error.ts";
 import { type CaptureRequest, type CaptureResult, capture } from "../workspace/capture.ts";
 import { CAPTURE_FILES, type StorePlace } from "../workspace/capture-store.ts";
 import type { CapturedUnits } from "../workspace/capture-units.ts";
 import { savedSource } from "../workspace/farewell.ts";
 import type { StagedBase } from "../workspace/snapshot-types.ts";
-import type { CaptureGap, CaptureHook, CaptureReport } from "./capture-hook.ts";
+import { asPart, type CaptureGap, type CaptureHook, type CaptureReport, goneReport } from "./capture-hook.ts";
 import { changeFolder } from "./change-folder.ts";
 import { farewellFile } from "./farewell.ts";
 import type { Home } from "./home.ts";
@@ -131,10 +131,10 @@ export function factsOf(result: CaptureResult): Record<string, unknown> {
 
 function unavailable(error: unknown, at: string, session: Session): CaptureReport {
   if (!isGlueError(error) || error.code === "cancelled" || error.code === "internal") throw error;
-  const what = sentence(error);
+  const what = asPart(error);
   switch (error.code) {
     case "sandboxGone":
-      return gap("executorDead", `${what}; end-of-session diff cannot be captured`, at, true);
+      return goneReport(error, at);
     case "runtimeUnreachable":
     case "outcomeUnknown":
       return gap(
@@ -152,11 +152,6 @@ function unavailable(error: unknown, at: string, session: Session): CaptureRepor
 
 function again(session: Session): string {
   return `glue session close ${session.id} tries again`;
-}
-
-/** What an error says, with what to do about it, as a part of a sentence. */
-function sentence({ message, hint }: GlueError): string {
-  return (hint === undefined ? message : `${message} ${hint}`).replace(/\.$/, "");
 }
 
 function gap(reason: CaptureGap, message: string, at: string, mayRelease: boolean): CaptureReport {

@@ -1,8 +1,7 @@
 import { isGlueError } from "../spec/glue-error.ts";
 import { attachToSave } from "./attach.ts";
-import { checkpointLine } from "./capture-hook.ts";
 import { closedReport, closeLocked } from "./close.ts";
-import { finishGone, finishUnopened, isUnopened } from "./finish-gone.ts";
+import { finishGone, finishUnopened, isUnopened, tellMissing } from "./finish-gone.ts";
 import { healLocked } from "./heal.ts";
 import { takeLock } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
@@ -35,8 +34,7 @@ export async function closeById(around: Surroundings, id: string, signal?: Abort
     const meta = healLocked(around, folder);
     refuseIfOwned(around, meta);
     if (!isFinal(meta.state)) return await end(around, folder, meta);
-    const saved = meta.state === "lost" ? checkpointLine(meta) : undefined;
-    if (saved !== undefined) around.voice.warn(saved);
+    if (meta.state === "lost") tellMissing(around, meta);
     return { ...closedReport(meta), already: true };
   } finally {
     lock.release();

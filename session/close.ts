@@ -1,7 +1,14 @@
 import { existsSync } from "node:fs";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
-import { type CaptureOccasion, type CaptureReport, capture, captureGapLine, checkpointLine } from "./capture-hook.ts";
+import {
+  type CaptureOccasion,
+  type CaptureReport,
+  capture,
+  captureGapLine,
+  checkpointLine,
+  recordOf,
+} from "./capture-hook.ts";
 import { isListed } from "./finish-gone.ts";
 import type { LiveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";
@@ -160,17 +167,6 @@ async function stopEverything(session: LiveSession): Promise<undefined> {
 
 function enter(session: LiveSession, state: SessionState, changes: Changes = {}): void {
   session.meta = recordState(session, session.folder, session.meta, state, changes);
-}
-
-/** A report as meta.json keeps it. */
-export function recordOf({ status, at, reason, message, facts }: CaptureReport): NonNullable<SessionMeta["capture"]> {
-  return {
-    status,
-    at,
-    ...(reason === undefined ? {} : { reason }),
-    ...(message === undefined ? {} : { message }),
-    ...(facts === undefined ? {} : { facts: { ...facts } }),
-  };
 }
 
 /** What the record says of how a session ended. */

@@ -3,7 +3,7 @@ import type { Options, Runtime } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
-import { checkpointLine } from "./capture-hook.ts";
+import { captureGapLine, checkpointLine, goneReport, recordOf } from "./capture-hook.ts";
 import { takeFarewell } from "./farewell.ts";
 import type { SessionMeta } from "./meta.ts";
 import { logState, recordState } from "./record.ts";
@@ -15,13 +15,14 @@ import type { SessionFolder } from "./store.ts";
  * Ends a session whose sandbox cannot be entered because it does not run any more (`gone` says how that is known). For a holder of the
  * session's lock. The runtime releases what may be left of it (processes whose folder is gone, a stopped container). What was captured,
  * or lay on this machine all along, is then closed. A change that is still in the sandbox keeps it as long as it is there at all; when it
- * is not, the change is lost and the record says so.
+ * is not, the change is lost and the record says so. `note` is for the record where `gone` has words for people.
  */
 export async function finishGone(
   around: Surroundings,
   folder: SessionFolder,
   meta: SessionMeta,
   gone: GlueError,
+  note = gone.message,
 ): Promise<SessionMeta> {
   const runtime = await loadRuntime(meta.runtime);
   const options = await resolveReferences(meta.options, around.env);
@@ -41,15 +42,27 @@ export async function finishGone(
   const kept = keepsSandbox(meta, options);
   // It does not run; one that is to stay is as it should be.
   if (!kept) await runtime.release(meta.handle, options);
-  const saving = safe ? undefined : checkpointLine(meta);
-  if (saving !== undefined) around.voice.warn(saving);
+  const missing = safe ? undefined : goneReport(gone, new Date(around.now()).toISOString());
+  if (missing !== undefined) tellMissing(around, { ...known, capture: recordOf(missing) });
   const next = recordState(around, folder, known, safe ? "closed" : "lost", {
-    note: saved === undefined ? gone.message : "its process was gone; its change was saved before the sandbox ended",
+    // One that was brought back before is still that.
+    ...(missing === undefined || brought(known) ? {} : { capture: recordOf(missing) }),
+    note: saved === undefined ? note : "its process was gone; its change was saved before the sandbox ended",
     ...(kept ? { kept } : {}),
   });
   logState(around, folder, next);
   if (existsSync(folder.jobs)) (await import("./job-output.ts")).settleForGood(folder);
   return next;
+}
+
+const brought = ({ capture }: SessionMeta) => capture !== undefined && capture.status !== "unavailable";
+
+/** Says that the change of a session is missing, in the words that were recorded, and what there is in its place. */
+export function tellMissing({ voice }: Surroundings, meta: SessionMeta): void {
+  const { capture } = meta;
+  if (capture?.status === "unavailable") voice.warn(captureGapLine(capture));
+  const saved = checkpointLine(meta);
+  if (saved !== undefined) voice.warn(saved);
 }
 
 /** A service goes on with a create whose caller has died; after this long a sandbox that has not come up never will. Milliseconds. */

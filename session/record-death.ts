@@ -1,8 +1,10 @@
+import type { Options, Runtime } from "../runtimes/contract.ts";
 import { loadRuntime } from "../runtimes/factory.ts";
 import { GlueError, isGlueError } from "../spec/glue-error.ts";
 import { resolveReferences } from "../spec/references.ts";
 import { finishGone, isListed } from "./finish-gone.ts";
 import { takeLock } from "./lock.ts";
+import type { SessionMeta } from "./meta.ts";
 import { readMeta } from "./read-meta.ts";
 import type { Surroundings } from "./session.ts";
 import type { SessionFolder } from "./store.ts";
@@ -18,7 +20,10 @@ const LOOK_MS = 500;
  */
 export async function recordDeath(around: Surroundings, folder: SessionFolder): Promise<void> {
   try {
-    if (await isThere(around, folder)) return;
+    const known = readMeta(folder);
+    const [runtime, options] = [await loadRuntime(known.runtime), await resolveReferences(known.options, around.env)];
+    if (await isThere(runtime, options, known)) return;
+    const gone = await wordsOf(runtime, options, known);
     const lock = await takeLock({
       path: folder.lock,
       doing: "recording that its sandbox is gone",
@@ -28,7 +33,7 @@ export async function recordDeath(around: Surroundings, folder: SessionFolder): 
     try {
       const meta = readMeta(folder);
       if (meta.state !== "open") return;
-      await finishGone(around, folder, meta, new GlueError("sandboxGone", "Its sandbox is gone."));
+      await finishGone(around, folder, meta, gone, "Its sandbox is gone.");
     } finally {
       lock.release();
     }
@@ -38,11 +43,22 @@ export async function recordDeath(around: Surroundings, folder: SessionFolder): 
   }
 }
 
-async function isThere(around: Surroundings, folder: SessionFolder): Promise<boolean> {
-  const meta = readMeta(folder);
-  const [runtime, options] = [await loadRuntime(meta.runtime), await resolveReferences(meta.options, around.env)];
+async function isThere(runtime: Runtime, options: Options, meta: SessionMeta): Promise<boolean> {
   for (const until = performance.now() + REMOVAL_MS; await isListed(runtime, options, meta); await Bun.sleep(LOOK_MS)) {
     if (performance.now() >= until) return true;
   }
   return false;
+}
+
+/** What the runtime says to those who want to reach a sandbox that is gone. */
+async function wordsOf(runtime: Runtime, options: Options, { handle }: SessionMeta): Promise<GlueError> {
+  try {
+    const session = await runtime.attach(handle, options);
+    await session.detach();
+  } catch (error) {
+    if (isGlueError(error, "sandboxGone")) return error;
+    // Why it cannot be asked makes no difference: it is not there.
+    if (!isGlueError(error)) throw error;
+  }
+  return new GlueError("sandboxGone", "Its sandbox is gone.");
 }

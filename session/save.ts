@@ -1,6 +1,5 @@
 import { isGlueError } from "../spec/glue-error.ts";
-import { type CaptureReport, capture } from "./capture-hook.ts";
-import { recordOf } from "./close.ts";
+import { type CaptureReport, capture, recordOf } from "./capture-hook.ts";
 import { untilWanted, unwaited } from "./give-way.ts";
 import type { LiveSession } from "./live-session.ts";
 import { takeLock } from "./lock.ts";

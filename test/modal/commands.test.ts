@@ -38,6 +38,10 @@ async function landed(at: Setting, id: string): Promise<string> {
   return into;
 }
 
+/** The line that users know, to the letter. */
+const EXECUTOR_DEAD =
+  "◆ Runtime workspace diff unavailable (executorDead): modal sidecar is no longer reachable (sandbox may have auto-terminated on sandbox_timeout_seconds, or the python process exited); end-of-session diff cannot be captured\n";
+
 for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
   describe(`with the SDK: ${sdk}`, () => stack(sdk));
 
@@ -160,11 +164,23 @@ function stack(sdk: Sdk): void {
       const child = start(at, "run", "-c", "echo ready; sleep 600");
       await waitFor(child, "ready");
       await double.end("timeout");
-      const err = (await child.stderr.text()).replaceAll(/\s+/g, " ");
+      const err = await child.stderr.text();
       expect(await child.exited).toBe(125);
-      expect(err).toContain(
-        "◆ Runtime workspace diff unavailable (executorDead): modal sidecar is no longer reachable (sandbox may have auto-terminated on sandbox_timeout_seconds, or the python process exited); end-of-session diff cannot be captured ",
-      );
+      expect(err).toContain(EXECUTOR_DEAD);
+    },
+  );
+
+  testWithModal(
+    "an open session whose sandbox has ended is closed with the same sentence, and nothing is made up",
+    async () => {
+      const at = await repository(double, sdk);
+      const { out, err } = await succeed(at, "session", "start");
+      expect(err).toMatch(/ends by itself in (29|30) minutes, at \S+Z\./);
+      await double.end("timeout");
+      const closed = await glue(at, "session", "close", out.trim());
+      expect(closed.err).toContain(EXECUTOR_DEAD);
+      expect((await sessionOf(at)).state).toBe("lost");
+      expect((await glue(at, "session", "apply", out.trim())).code).toBe(1);
     },
   );
 
@@ -173,6 +189,7 @@ function stack(sdk: Sdk): void {
     const script = "echo made >made; sleep 600";
     const ran = await glue(at, "run", "--set", "modal.sandbox_timeout_seconds=12", "-c", script);
     expect(ran.code).toBe(125);
+    expect(ran.err).toMatch(/The sandbox of session \S+ ends by itself in \d+ seconds, at \S+Z\.\n/);
     expect(ran.err).toMatch(/ends by itself in \d seconds, at .*Z; what runs in it then is cut off/);
     expect(ran.err).toContain("(executorDead)");
     expect(readFileSync(join(await landed(at, (await sessionOf(at)).id), "made"), "utf8")).toBe("made\n");
