@@ -35,6 +35,17 @@ async def no_input(process):
         print(f"stdin: {error!r}", file=sys.stderr)
 
 
+async def code_of(process):
+    """Its streams have ended, so it is over or about to be. The SDK itself waits for ever for a worker that does not answer."""
+    try:
+        return await asyncio.wait_for(process.wait.aio(), END_SECONDS)
+    except asyncio.TimeoutError:
+        code = await asyncio.wait_for(process.poll.aio(), END_SECONDS)
+        if code is None:
+            raise Failure("unreachable", "nobody says how it ended") from None
+        return code
+
+
 class Execs:
     def __init__(self, peer):
         self.peer = peer
@@ -113,7 +124,7 @@ class Execs:
         await asyncio.gather(*streams)
         params = {"exec": number}
         try:
-            code = params["code"] = await self.code_of(running.process)
+            code = params["code"] = await code_of(running.process)
             # The service's own time limit is no exception: -1, or 137 as if the command had been killed.
             late = running.timeout is not None and time.monotonic() - running.began >= running.timeout
             if code == -1 or code == 137 and late:
@@ -123,13 +134,3 @@ class Execs:
             params.pop("code", None)
             params["error"] = {"message": str(failure), "data": failure.data}
         await self.peer.wire.send({"method": "exited", "params": params})
-
-    async def code_of(self, process):
-        """Its streams have ended, so it is over or about to be. The SDK itself waits for ever for a worker that does not answer."""
-        try:
-            return await asyncio.wait_for(process.wait.aio(), END_SECONDS)
-        except asyncio.TimeoutError:
-            code = await asyncio.wait_for(process.poll.aio(), END_SECONDS)
-            if code is None:
-                raise Failure("unreachable", "nobody says how it ended") from None
-            return code

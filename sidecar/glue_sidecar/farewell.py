@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from .execs import no_input
+from .execs import code_of, no_input
 from .work import spawn
 
 # What it ends with where no command has run yet.
@@ -27,7 +27,7 @@ async def say(sandbox, argv, file):
             target.write(chunk)
         target.flush()
         os.fsync(target.fileno())
-    code = await process.wait.aio()
+    code = await code_of(process)
     skipping.cancel()
     if code == NOTHING_TO_SAVE:
         os.unlink(f"{file}.part")

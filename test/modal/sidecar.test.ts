@@ -156,6 +156,20 @@ function sidecar(sdk: Sdk): void {
     },
   );
 
+  testWithModal("a farewell is saved, and the sandbox ends, also where the SDK's wait never answers", async () => {
+    const file = join(tempDir(), "farewell");
+    const talk = new Talk(double, sdk);
+    const sandbox = await talk.open({
+      life: "run",
+      farewell: { argv: ["echo", "saved"], file, seconds: 60 },
+    });
+    await double.fault("wait_never", { lasts: true });
+    await talk.child.stdin.end();
+    expect(await talk.child.exited).toBe(0);
+    await double.fault("wait_never", null);
+    expect([readFileSync(file, "utf8"), await runs(sandbox)]).toEqual(["saved\n", false]);
+  });
+
   testWithModal("nothing but frames reaches its stdout, whatever the SDK prints", async () => {
     const noisy = join(tempDir(), "noisy");
     mkdirSync(noisy);
