@@ -16,6 +16,8 @@ PROTOCOL = 1
 ONLY_MAIN = ("open", "serve", "list")
 # Requests with raw bytes.
 WITH_BYTES = ("input", "put")
+# A first connection to a server that is not there takes the SDK most of a minute.
+CHECK_SECONDS = 8
 
 
 class Peer:
@@ -149,13 +151,18 @@ class Peer:
         }
         if online and said["token"]:
             try:
-                client = await self.holder.connected()
-                await asyncio.wait_for(client.hello.aio(), 10)
+                await asyncio.wait_for(self.greet(), CHECK_SECONDS)
+            except asyncio.TimeoutError:
+                said |= {"problem": f"nothing was heard of it within {CHECK_SECONDS} s", "kind": "unreachable"}
             except Exception as error:
                 failure = classify(error)
-                said["problem"] = str(failure) or "no answer"
-                said["kind"] = failure.data["kind"]
+                said |= {"problem": str(failure) or "no answer", "kind": failure.data["kind"]}
         return said
+
+    async def greet(self):
+        """The service, with the credentials that are there."""
+        client = await self.holder.connected()
+        await client.hello.aio()
 
     async def do_shutdown(self, terminate):
         if terminate:
