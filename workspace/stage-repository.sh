@@ -39,9 +39,15 @@ GIT_INDEX_FILE=$GLUE_GIT/glue-index GIT_OPTIONAL_LOCKS=0 inside status --porcela
 # A stat cache for the captures to come. The copy must be as old as the original: git tells by its age which files to look at twice.
 [ "$in_place" = 1 ] || cp -p "$dot/index" "$GLUE_GIT/index"
 
-# The list counts only where the clock has moved since the last of it was written: then nothing can change without getting another age. And
-# only on one disk, because others may count in seconds.
-if wait "$listing" && [ "$linked" = 1 ]; then : >"$GLUE_GIT/glue-listed"; fi
+# The list counts only once the clock has moved since the last of it was written (mostly it has): then nothing can change without getting
+# another age. And only on one disk, because others may count in seconds.
+tries=500
+if wait "$listing" && [ "$linked" = 1 ]; then
+  until [ "$GLUE_GIT/glue-listed" -nt "$GLUE_GIT/glue-written" ] || [ "$tries" = 0 ]; do
+    : >"$GLUE_GIT/glue-listed"
+    tries=$((tries - 1))
+  done
+fi
 [ "$GLUE_GIT/glue-listed" -nt "$GLUE_GIT/glue-written" ] || rm -f "$still"
 rm -f ${GLUE_BUNDLE:+"$GLUE_BUNDLE"} "$GLUE_GIT/glue-status" "$GLUE_GIT/glue-index" "$GLUE_GIT/glue-commit" "$GLUE_GIT/glue-written" "$GLUE_GIT/glue-listed"
 printf 'tree %s\nend\n' "$tree"
