@@ -17,10 +17,10 @@ END_SECONDS = 10
 
 
 class Exec:
-    def __init__(self, process, credit, timeout):
+    def __init__(self, process, credit, timeout, asked):
         self.process = process
         self.timeout = timeout
-        self.began = time.monotonic()
+        self.asked = asked
         self.credits = {1: Credit(credit), 2: Credit(credit)}
         self.tasks = []
         self.input_turn = asyncio.Lock()
@@ -58,8 +58,10 @@ class Execs:
             options["timeout"] = timeout
         if pty:
             options["pty"] = True
+        # The service's clock begins somewhere between this and its answer: later, a command that it ended would pass for one that was killed.
+        asked = time.monotonic()
         process = await asyncio.wait_for(holder.sandbox.exec.aio(*argv, **options), CALL_SECONDS)
-        running = self.running[number] = Exec(process, credit, timeout)
+        running = self.running[number] = Exec(process, credit, timeout, asked)
         streams = [
             spawn(self.carry(number, running, fd, stream)) for fd, stream in ((1, process.stdout), (2, process.stderr))
         ]
@@ -126,7 +128,7 @@ class Execs:
         try:
             code = params["code"] = await code_of(running.process)
             # The service's own time limit is no exception: -1, or 137 as if the command had been killed.
-            late = running.timeout is not None and time.monotonic() - running.began >= running.timeout
+            late = running.timeout is not None and time.monotonic() - running.asked >= running.timeout
             if code == -1 or code == 137 and late:
                 raise Failure("timeout", f"it took longer than {running.timeout} s")
         except Exception as error:
