@@ -1,5 +1,5 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { type JSONRPCMessage, JSONRPCMessageSchema } from "@modelcontextprotocol/sdk/types.js";
+import { type JSONRPCMessage, JSONRPCMessageSchema, type JSONRPCRequest } from "@modelcontextprotocol/sdk/types.js";
 import type { ByteStream } from "../../runtimes/contract.ts";
 
 /** A message that is larger is refused, in constant memory. Bytes. */
@@ -89,6 +89,10 @@ export class LineTransport implements Transport {
       void this.#refuse(-32700, `The message is not JSON: ${error instanceof Error ? error.message : error}`, null);
       return;
     }
+    if (isRequest(value)) {
+      this.onmessage?.(value);
+      return;
+    }
     const message = JSONRPCMessageSchema.safeParse(value);
     if (message.success) {
       this.onmessage?.(message.data);
@@ -102,6 +106,18 @@ export class LineTransport implements Transport {
   #refuse(code: number, message: string, id: string | number | null): Promise<void> {
     return this.#writeLine({ jsonrpc: "2.0", id, error: { code, message } });
   }
+}
+
+/**
+ * Whether a message is a request, or a notice, without more in it than those have. Nearly all are, and the SDK's schema of all messages takes a
+ * millisecond over each; what the parameters hold is looked at by whoever handles the method.
+ */
+function isRequest(value: unknown): value is JSONRPCRequest {
+  if (typeof value !== "object" || value === null || !("method" in value)) return false;
+  const { jsonrpc, method, id, params, ...rest } = value as Record<string, unknown>;
+  const named = id === undefined || typeof id === "string" || Number.isSafeInteger(id);
+  const fits = params === undefined || (typeof params === "object" && params !== null && !Array.isArray(params));
+  return jsonrpc === "2.0" && typeof method === "string" && named && fits && Object.keys(rest).length === 0;
 }
 
 /** Splits at line feeds; of a line over the limit only its ends are kept. */
