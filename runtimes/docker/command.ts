@@ -17,7 +17,7 @@ import {
 } from "../contract.ts";
 import type { DockerApi } from "./api.ts";
 import { runLauncher } from "./launcher.ts";
-import { launcherDied } from "./launcher-watch.ts";
+import { watchLauncher } from "./launcher-watch.ts";
 import { findOutcome, noRecord } from "./outcome.ts";
 import { LAUNCHER_FILE, type Place, SPOOL } from "./place.ts";
 import type { Wire } from "./wire.ts";
@@ -218,9 +218,9 @@ export class DockerCommand implements RunningCommand {
         },
       );
     }
-    const settled = new AbortController();
-    void launcherDied(this.#api, this.#place, this.id, () => this.#heard, settled.signal).then((died) => {
-      if (died) this.#wire.destroy();
+    const endWatch = watchLauncher(this.#api, this.#place, this.id, {
+      heard: () => this.#heard,
+      onDeath: () => this.#wire.destroy(),
     });
     try {
       const told = await this.#told.promise;
@@ -232,7 +232,7 @@ export class DockerCommand implements RunningCommand {
       const result = this.#resultOf(record);
       return told === undefined ? { ...result, outputLost: true } : result;
     } finally {
-      settled.abort();
+      endWatch();
       clearTimeout(watchdog);
       signal?.removeEventListener("abort", onAbort);
     }

@@ -8,33 +8,32 @@ const LAST_MS = 60_000;
 
 /**
  * Looks after the launcher of a command that says nothing: one that was killed cannot say how the command ended, and where a background child
- * holds the command's output the engine tells of no end either. `heard` counts what has arrived. Resolves when the launcher is found dead
- * and nothing arrived meanwhile; never where `signal` aborts first.
+ * holds the command's output the engine tells of no end either. `heard` counts what has arrived. `onDeath` is called once when the launcher is
+ * found dead and nothing arrived meanwhile. The result ends the watch: a plain timer, because most commands are over long before it.
  */
-export async function launcherDied(
+export function watchLauncher(
   api: DockerApi,
   place: Place,
   commandId: string,
-  heard: () => number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  for (let wait = FIRST_MS; ; wait = Math.min(wait * 2, LAST_MS)) {
+  { heard, onDeath }: { readonly heard: () => number; readonly onDeath: () => void },
+): () => void {
+  let over = false;
+  let timer: ReturnType<typeof setTimeout>;
+  const watch = (wait: number) => {
     const before = heard();
-    await pause(wait, signal);
-    if (signal.aborted) return false;
-    if (heard() !== before) wait = FIRST_MS / 2;
+    timer = setTimeout(() => void lookOnce(wait, before), wait);
+  };
+  const lookOnce = async (wait: number, before: number) => {
+    if (heard() !== before) return watch(FIRST_MS);
     // A launcher that has just ended may have written its record after the first look.
-    else if ((await look(api, place, commandId)) === "dead" && (await look(api, place, commandId)) === "dead") {
-      if (!signal.aborted && heard() === before) return true;
-    }
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
+    const dead = (await look(api, place, commandId)) === "dead" && (await look(api, place, commandId)) === "dead";
+    if (over) return;
+    if (dead && heard() === before) onDeath();
+    else watch(Math.min(wait * 2, LAST_MS));
+  };
+  watch(FIRST_MS);
+  return () => {
+    over = true;
+    clearTimeout(timer);
+  };
 }
