@@ -16,10 +16,15 @@ testWithDouble("sprites of a process that is killed end with it, and the next do
     await fetch(double.url + "/v1/sprites", { method: "POST", body, headers: { authorization: "Bearer " + double.token } });
     await double.find("orphan").tool(["sh", "-c", "sleep ${seconds} >/dev/null 2>&1 &"]);
     const { readFileSync } = await import("node:fs");
-    const list = [...new Bun.Glob("[0-9]*").scanSync({ cwd: "/proc", onlyFiles: false })];
-    const inside = list.filter((pid) => {
-      try { return readFileSync("/proc/" + pid + "/cmdline", "latin1").startsWith("sleep\\0" + "${seconds}\\0"); } catch { return false; }
-    });
+    let inside = [];
+    // What a shell has put into the background may not have begun.
+    for (let tries = 0; inside.length === 0 && tries < 200; tries++) {
+      await Bun.sleep(10);
+      const list = [...new Bun.Glob("[0-9]*").scanSync({ cwd: "/proc", onlyFiles: false })];
+      inside = list.filter((pid) => {
+        try { return readFileSync("/proc/" + pid + "/cmdline", "latin1").startsWith("sleep\\0" + "${seconds}\\0"); } catch { return false; }
+      });
+    }
     console.log(JSON.stringify({ folder: double.env.FAKE_SPRITE_STATE, inside: inside.map(Number) }));
     await Bun.sleep(60_000);`;
   const start = async () => {
