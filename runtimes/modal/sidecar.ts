@@ -95,14 +95,9 @@ export class Sidecar {
     this.#progress = progress;
   }
 
-  /** One request. `doing` says in a few words what for, as in "create the sandbox". */
-  request(
-    doing: string,
-    method: string,
-    params: object,
-    how: { payload?: Uint8Array; signal?: AbortSignal | undefined } = {},
-  ): Promise<Readonly<Record<string, unknown>>> {
-    return this.#rpc.request(doing, method, params, how);
+  /** As `Rpc.request`. */
+  request(...request: Parameters<Rpc["request"]>): ReturnType<Rpc["request"]> {
+    return this.#rpc.request(...request);
   }
 
   /** Starts an exec; `events` hears of it until `release`. */

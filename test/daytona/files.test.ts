@@ -1,14 +1,6 @@
 import { afterAll, beforeAll, expect } from "bun:test";
-import type { RuntimeSession } from "../../runtimes/contract.ts";
 import { type Double, startDouble } from "../doubles/daytona/server.ts";
-import {
-  keepsBytes,
-  readsRanges,
-  replacesWhole,
-  tellsPathsApart,
-  treatsLinksAsLinks,
-  writesOddNames,
-} from "../support/file-cases.ts";
+import { FILE_CASES, KEEPS_BYTES, keepsBytes } from "../support/file-cases.ts";
 import { failureOf, run } from "../support/session-run.ts";
 import { doubleProblem, slowWithDouble, testWithDouble, withDoubleProcess } from "./double.ts";
 import { withSession } from "./support.ts";
@@ -21,19 +13,12 @@ afterAll(async () => {
   await double?.stop();
 });
 
-const CASES: readonly [string, (session: RuntimeSession) => Promise<void>][] = [
-  ["files of every kind of name are written, read, listed and removed", writesOddNames],
-  ["a range is read from where it is asked for, also beyond the end", readsRanges],
-  ["what is wrong with a path is told apart", tellsPathsApart],
-  ["a file is replaced whole or not at all, and keeps its mode", replacesWhole],
-  ["links are seen as links, written through, and replaced by a move", treatsLinksAsLinks],
-];
-for (const [title, work] of CASES) {
+for (const { title, work } of FILE_CASES) {
   testWithDouble(title, async () => await withSession(double, work), 60_000);
 }
 
 testWithDouble(
-  "binary, empty and large files keep every byte, in constant memory",
+  KEEPS_BYTES,
   // The double in a process of its own: its memory is none of glue's.
   async () => await withDoubleProcess((own) => withSession(own, (session) => keepsBytes(session, 120_000_000))),
   60_000,

@@ -1,14 +1,10 @@
 import { join } from "node:path";
 import { startDouble } from "../doubles/daytona/server.ts";
-import { agentSession } from "../support/mcp-agent.ts";
-import { inspectedSession } from "../support/mcp-inspector.ts";
-import { missing, testUnless } from "../support/needs.ts";
-import { smallProject } from "../support/small-project.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { shellSession } from "../support/typist.ts";
-import { doubleProblem, testWithDouble } from "./double.ts";
+import { type ToolPlace, testToolsIn } from "../support/tool-sessions.ts";
+import { doubleProblem } from "./double.ts";
 
-async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Promise<void>): Promise<void> {
+async function withPlace(use: (place: ToolPlace) => Promise<void>): Promise<void> {
   const double = startDouble();
   try {
     const env = {
@@ -22,21 +18,4 @@ async function withPlace(use: (place: Parameters<typeof agentSession>[0]) => Pro
   }
 }
 
-testWithDouble(
-  "an agent mends a project in a sandbox of the double, and its work is landed",
-  () => withPlace(agentSession),
-  300_000,
-);
-
-testUnless(
-  doubleProblem ?? missing("mcp-inspector"),
-  "the official inspector works with the tools in a sandbox of the double",
-  () => withPlace((place) => inspectedSession({ ...place, cwd: smallProject() })),
-  300_000,
-);
-
-testWithDouble(
-  "a shell in a sandbox of the double is a real terminal, and what is written there comes back",
-  () => withPlace((place) => shellSession({ ...place, cwd: smallProject() })),
-  300_000,
-);
+testToolsIn("sandbox", doubleProblem, withPlace);

@@ -1,13 +1,5 @@
 import { expect, setDefaultTimeout } from "bun:test";
-import type { RuntimeSession } from "../../runtimes/contract.ts";
-import {
-  keepsBytes,
-  readsRanges,
-  replacesWhole,
-  tellsPathsApart,
-  treatsLinksAsLinks,
-  writesOddNames,
-} from "../support/file-cases.ts";
+import { FILE_CASES, KEEPS_BYTES, keepsBytes } from "../support/file-cases.ts";
 import { IMAGES, type Need, testNeeding } from "../support/needs.ts";
 import { failureOf, run } from "../support/session-run.ts";
 import { withSession } from "./support.ts";
@@ -20,23 +12,19 @@ const SHELLS = [
   ["busybox", "image:busybox", IMAGES.busybox],
 ] as const satisfies readonly (readonly [string, Need, string])[];
 
-/** Not as root, who may do anything. */
 const NOBODY = { "docker.user": "65534:65534" };
 
 for (const [name, need, image] of SHELLS) {
-  const cases: readonly [string, (session: RuntimeSession) => Promise<void>, Readonly<Record<string, string>>?][] = [
-    ["files of every kind of name are written, read, listed and removed", writesOddNames],
-    ["binary, empty and large files keep every byte, in constant memory", (session) => keepsBytes(session, 80_000_000)],
-    ["a range is read from where it is asked for, also beyond the end", readsRanges],
-    ["what is wrong with a path is told apart", tellsPathsApart, NOBODY],
-    ["a file is replaced whole or not at all, and keeps its mode", replacesWhole],
-    ["links are seen as links, written through, and replaced by a move", treatsLinksAsLinks],
-  ];
-  for (const [title, work, options] of cases) {
-    testNeeding([need], `${name}: ${title}`, async () => {
-      await withSession({ options: { "docker.image": image, ...options }, context: { mode: "copy" } }, work);
-    });
+  const opening = (more: Readonly<Record<string, string>> = {}) => ({
+    options: { "docker.image": image, ...more },
+    context: { mode: "copy" as const },
+  });
+  for (const { title, work, user } of FILE_CASES) {
+    testNeeding([need], `${name}: ${title}`, () => withSession(opening(user ? NOBODY : {}), work));
   }
+  testNeeding([need], `${name}: ${KEEPS_BYTES}`, () =>
+    withSession(opening(), (session) => keepsBytes(session, 80_000_000)),
+  );
 }
 
 testNeeding(

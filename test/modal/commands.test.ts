@@ -1,5 +1,5 @@
 /** The whole stack: the command line, the sidecar, the real SDK, and the double. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import {
   existsSync,
   lstatSync,
@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { serveGit } from "../roundtrip/git-server.ts";
 import { runs, until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { doubleProblem, ModalDouble, SDKS, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { type ModalDouble, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { shareDouble, withEachSdk } from "./each-sdk.ts";
 import {
   folder,
   git,
@@ -42,16 +43,12 @@ async function landed(at: Setting, id: string): Promise<string> {
 const EXECUTOR_DEAD =
   "◆ Runtime workspace diff unavailable (executorDead): modal sidecar is no longer reachable (sandbox may have auto-terminated on sandbox_timeout_seconds, or the python process exited); end-of-session diff cannot be captured\n";
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
-  describe(`with the SDK: ${sdk}`, () => stack(sdk));
+withEachSdk(stack);
 
 function stack(sdk: Sdk): void {
   let double: ModalDouble;
-  beforeAll(async () => {
-    if (doubleProblem === undefined) double = await ModalDouble.start(sdk);
-  });
-  afterAll(async () => {
-    await double?.stop();
+  shareDouble(sdk, (made) => {
+    double = made;
   });
 
   testWithModal("a bundle: all kinds of changes go in and come back, and nothing is left", async () => {

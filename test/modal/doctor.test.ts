@@ -1,9 +1,10 @@
 /** What glue doctor says of modal: a row for each thing that can be missing, and the one step that mends it. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { tempDir } from "../support/temp-dir.ts";
-import { doubleProblem, ModalDouble, SDKS, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { type ModalDouble, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { shareDouble, withEachSdk } from "./each-sdk.ts";
 import { folder, glue, type Setting } from "./user.ts";
 
 interface Said {
@@ -29,16 +30,12 @@ function packageOf(init: string): string {
   return folder;
 }
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
-  describe(`with the SDK: ${sdk}`, () => doctor(sdk));
+withEachSdk(doctor);
 
 function doctor(sdk: Sdk): void {
   let double: ModalDouble;
-  beforeAll(async () => {
-    if (doubleProblem === undefined) double = await ModalDouble.start(sdk);
-  });
-  afterAll(async () => {
-    await double?.stop();
+  shareDouble(sdk, (made) => {
+    double = made;
   });
 
   async function ask(at: Setting, env: Readonly<Record<string, string>> = {}, ...words: string[]) {

@@ -1,8 +1,9 @@
-import { describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { isGlueError } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/modal/index.ts";
-import { ModalDouble, SDKS, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { type ModalDouble, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { withDouble, withEachSdk } from "./each-sdk.ts";
 import { contextFor, openOn as openWith, optionsFor as optionsWith, run } from "./open.ts";
 import { sidecarOf } from "./user.ts";
 
@@ -21,19 +22,9 @@ function memoryOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 }
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
-  describe(`with the SDK: ${sdk}`, () => faults(sdk));
+withEachSdk(faults);
 
 function faults(sdk: Sdk): void {
-  /** A double for one test. */
-  async function withDouble(use: (double: ModalDouble) => Promise<void>): Promise<void> {
-    const double = await ModalDouble.start(sdk);
-    try {
-      await use(double);
-    } finally {
-      await double.stop();
-    }
-  }
   const openOn = (
     double: ModalDouble,
     set: Readonly<Record<string, string>> = {},
@@ -42,7 +33,7 @@ function faults(sdk: Sdk): void {
   const optionsFor = (double: ModalDouble, set: Readonly<Record<string, string>> = {}) => optionsWith(double, set, sdk);
 
   testWithModal("a worker's token that expires, a stream that is cut and odd bytes cost nothing", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       await double.shortToken();
       const session = await openOn(double);
       await double.fault("jwt");
@@ -62,7 +53,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("a wait that never answers holds up nobody: the command's own record tells", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const session = await openOn(double);
       await double.fault("wait_never", { lasts: true });
       const { stdout, exitCode } = await run(session, { argv: ["sh", "-c", "echo out; exit 9"] });
@@ -81,7 +72,7 @@ function faults(sdk: Sdk): void {
     ["idle", "idle"],
   ] as const) {
     testWithModal(`a sandbox that ends by ${how} in mid-command is told at once, and the outcome is unknown`, () =>
-      withDouble(async (double) => {
+      withDouble(sdk, async (double) => {
         const session = await openOn(double);
         const running = await session.executor.run({ argv: ["sleep", "600"] });
         const began = performance.now();
@@ -101,7 +92,7 @@ function faults(sdk: Sdk): void {
   }
 
   testWithModal("a sandbox whose making fails leaves nothing behind, and says why", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const open = async (set: Record<string, string>) =>
         await failureOf(createRuntime().open(await optionsFor(double, set), contextFor()));
       expect((await open({ "modal.image": "example.test/no-such-image:1" })).code).toBe("imageNotFound");
@@ -121,7 +112,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("an open session outlives its process's sidecar; a run's sandbox ends with it", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const kept = await openOn(double, {}, "open");
       await run(kept, { argv: ["sh", "-c", "echo kept >kept"] });
       await kept.detach();
@@ -139,7 +130,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("twenty commands at once do not wait for one another", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const session = await openOn(double);
       // Each ends only when all of them run.
       const script = 'mkdir -p /tmp/all; : >"/tmp/all/$1"; until [ "$(ls /tmp/all | wc -l)" = 20 ]; do sleep 0.1; done';
@@ -156,7 +147,7 @@ function faults(sdk: Sdk): void {
   );
 
   testLongWithModal("a worker that is gone is told as unknown, and not waited for for ever", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const session = await openOn(double);
       const running = await session.executor.run({ argv: ["sleep", "600"] });
       await double.routerDown();
@@ -169,7 +160,7 @@ function faults(sdk: Sdk): void {
   );
 
   testLongWithModal("a stream that breaks off for good is said to be lost, and the status is the command's", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const session = await openOn(double);
       await double.fault("lost_stdout", { lasts: true, from: 1_000_000 });
       const { stdout, exitCode, outputLost } = await run(session, {
@@ -184,7 +175,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("a reader that stalls stops the command, and the memory of both sides stays as it is", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const session = await openOn(double);
       const running = await session.executor.run({
         argv: ["sh", "-c", "head -c 100000000 /dev/zero; echo over >/tmp/over"],
@@ -210,7 +201,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("a create whose answer is lost, a slow start and a slow place leave nothing and cost nothing", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       await double.fault("lost_create");
       // The SDK asks once more, with the same key, and gets the same sandbox.
       const first = await openOn(double);
@@ -226,7 +217,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("an end that the service refuses is said, and another process can end it", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const session = await openOn(double);
       await double.fault("no_terminate", { lasts: true });
       expect((await failureOf(session.close())).code).not.toBe("none");
@@ -238,7 +229,7 @@ function faults(sdk: Sdk): void {
   );
 
   testWithModal("an image that cannot be built is said with the builder's words", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       await double.fault("image_build", { lasts: true });
       const { code, message } = await failureOf(createRuntime().open(await optionsFor(double), contextFor()));
       expect({ code, said: message.includes("terminated due to external shut-down") }).toEqual({

@@ -1,10 +1,10 @@
-import { describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import { isGlueError } from "../../runtimes/contract.ts";
-import { ModalDouble, SDKS, type Sdk, testWithModal } from "./double.ts";
+import { ModalDouble, type Sdk, testWithModal } from "./double.ts";
+import { withEachSdk } from "./each-sdk.ts";
 import { openOn, run } from "./open.ts";
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest", "oldest"] as const))
-  describe(`with the SDK: ${sdk}`, () => images(sdk));
+withEachSdk(images, ["newest", "oldest"]);
 
 function images(sdk: Sdk): void {
   let double: ModalDouble;

@@ -1,27 +1,18 @@
 /** What a user asks for, as it arrives at the service. */
-import { describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import { isGlueError } from "../../runtimes/contract.ts";
 import { createRuntime } from "../../runtimes/modal/index.ts";
-import { ModalDouble, SDKS, type Sdk, testWithModal } from "./double.ts";
+import { type Sdk, testWithModal } from "./double.ts";
+import { withDouble, withEachSdk } from "./each-sdk.ts";
 import { contextFor, openOn, optionsFor, run } from "./open.ts";
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest", "oldest"] as const))
-  describe(`with the SDK: ${sdk}`, () => options(sdk));
+withEachSdk(options, ["newest", "oldest"]);
 
 function options(sdk: Sdk): void {
-  async function withDouble(use: (double: ModalDouble) => Promise<void>): Promise<void> {
-    const double = await ModalDouble.start(sdk);
-    try {
-      await use(double);
-    } finally {
-      await double.stop();
-    }
-  }
-
   testWithModal(
     "without options: the App glue, Modal's Debian with Python 3.12 and git, and an end after 30 minutes",
     () =>
-      withDouble(async (double) => {
+      withDouble(sdk, async (double) => {
         const before = Date.now();
         const session = await openOn(double, {}, "process", sdk);
         const { sandboxes, images } = await double.state();
@@ -37,7 +28,7 @@ function options(sdk: Sdk): void {
   );
 
   testWithModal("every option arrives as it was asked for", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       await double.secret("mine", { MINE: "of the secret" });
       const set = {
         "modal.app_name": "other",
@@ -69,7 +60,7 @@ function options(sdk: Sdk): void {
   );
 
   testWithModal("what Modal would refuse is refused before the App is made", () =>
-    withDouble(async (double) => {
+    withDouble(sdk, async (double) => {
       const opening = createRuntime().open(await optionsFor(double, { "modal.gpu": "T4:many" }, sdk), contextFor());
       const error: unknown = await opening.then(
         () => undefined,

@@ -1,22 +1,19 @@
 /** The sidecar by its protocol alone. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/glue.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { doubleProblem, ModalDouble, SDKS, type Sdk, testWithModal } from "./double.ts";
+import { type ModalDouble, type Sdk, testWithModal } from "./double.ts";
+import { shareDouble, withEachSdk } from "./each-sdk.ts";
 import { Talk } from "./talk.ts";
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
-  describe(`with the SDK: ${sdk}`, () => sidecar(sdk));
+withEachSdk(sidecar);
 
 function sidecar(sdk: Sdk): void {
   let double: ModalDouble;
-  beforeAll(async () => {
-    if (doubleProblem === undefined) double = await ModalDouble.start(sdk);
-  });
-  afterAll(async () => {
-    await double?.stop();
+  shareDouble(sdk, (made) => {
+    double = made;
   });
   const runs = async (id: string) => (await double.state()).sandboxes.some((box) => box.id === id && box.running);
 

@@ -1,6 +1,7 @@
 /** Sandboxes that outlive their session, and the sessions that come back to them. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { doubleProblem, ModalDouble, SDKS, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { expect } from "bun:test";
+import { type ModalDouble, type Sdk, testLongWithModal, testWithModal } from "./double.ts";
+import { shareDouble, withEachSdk } from "./each-sdk.ts";
 import { glue, repository, running, type Setting, succeed } from "./user.ts";
 
 const KEEP = ["--set", "modal.delete_on_close=false"];
@@ -11,16 +12,12 @@ async function start(at: Setting, ...words: string[]): Promise<string> {
 const inside = async (at: Setting, id: string, script: string) =>
   (await succeed(at, "exec", "-s", id, "-c", script)).out;
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
-  describe(`with the SDK: ${sdk}`, () => keeping(sdk));
+withEachSdk(keeping);
 
 function keeping(sdk: Sdk): void {
   let double: ModalDouble;
-  beforeAll(async () => {
-    if (doubleProblem === undefined) double = await ModalDouble.start(sdk);
-  });
-  afterAll(async () => {
-    await double?.stop();
+  shareDouble(sdk, (made) => {
+    double = made;
   });
 
   testWithModal("a session that was kept is gone on with, and each brings back its own change", async () => {

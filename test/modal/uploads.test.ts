@@ -1,6 +1,7 @@
-import { describe, expect } from "bun:test";
+import { expect } from "bun:test";
 import { isGlueError } from "../../runtimes/contract.ts";
-import { ModalDouble, SDKS, type Sdk, testWithModal } from "./double.ts";
+import { ModalDouble, type Sdk, testWithModal } from "./double.ts";
+import { withEachSdk } from "./each-sdk.ts";
 import { openOn, run } from "./open.ts";
 
 const MB = 1_000_000;
@@ -11,8 +12,7 @@ function bytes(size: number): Uint8Array<ArrayBuffer> {
   return made;
 }
 
-for (const sdk of process.env.GLUE_TEST_FULL ? SDKS : (["newest"] as const))
-  describe(`with the SDK: ${sdk}`, () => uploads(sdk));
+withEachSdk(uploads);
 
 function uploads(sdk: Sdk): void {
   testWithModal(

@@ -28,7 +28,7 @@ const ODD_NAMES: readonly Uint8Array[] = [
   .concat([Buffer.from([0xff, 0xfe, 0x41]), Buffer.from([0xc3, 0x28, 0x0a])]);
 
 /** Writes, reads, lists and removes files of every kind of name. */
-export async function writesOddNames(session: RuntimeSession): Promise<void> {
+async function writesOddNames(session: RuntimeSession): Promise<void> {
   const { workspace } = session;
   const root = Buffer.from("/workspace/odd/");
   for (const [index, odd] of ODD_NAMES.entries()) {
@@ -49,7 +49,7 @@ export async function writesOddNames(session: RuntimeSession): Promise<void> {
 }
 
 /** Reads ranges, also beyond the end. */
-export async function readsRanges(session: RuntimeSession): Promise<void> {
+async function readsRanges(session: RuntimeSession): Promise<void> {
   const { workspace } = session;
   await workspace.write("digits", Buffer.from("0123456789"));
   for (const [offset, length, expected] of [
@@ -65,7 +65,7 @@ export async function readsRanges(session: RuntimeSession): Promise<void> {
 }
 
 /** Says of each wrong path what is wrong with it. The commands of the session must not run as root. */
-export async function tellsPathsApart(session: RuntimeSession): Promise<void> {
+async function tellsPathsApart(session: RuntimeSession): Promise<void> {
   const { workspace } = session;
   await run(
     session,
@@ -99,7 +99,7 @@ export async function tellsPathsApart(session: RuntimeSession): Promise<void> {
 }
 
 /** Replaces files whole or not at all, and keeps their mode. */
-export async function replacesWhole(session: RuntimeSession): Promise<void> {
+async function replacesWhole(session: RuntimeSession): Promise<void> {
   const { workspace } = session;
   await workspace.write("tool", Buffer.from("old"), { mode: 0o750 });
   await workspace.write("tool", Buffer.from("new"));
@@ -125,7 +125,7 @@ export async function replacesWhole(session: RuntimeSession): Promise<void> {
 }
 
 /** Sees links as links, writes through them, and replaces them by a move. */
-export async function treatsLinksAsLinks(session: RuntimeSession): Promise<void> {
+async function treatsLinksAsLinks(session: RuntimeSession): Promise<void> {
   const { workspace } = session;
   await run(
     session,
@@ -201,3 +201,19 @@ function streamOf(...parts: (string | Error)[]): ReadableStream<Uint8Array> {
     { highWaterMark: 0 },
   );
 }
+
+/** All but `keepsBytes`, by their titles. `user`: whose commands must not be root's, who may do anything. */
+export const FILE_CASES: readonly {
+  readonly title: string;
+  readonly work: (session: RuntimeSession) => Promise<void>;
+  readonly user?: true;
+}[] = [
+  { title: "files of every kind of name are written, read, listed and removed", work: writesOddNames },
+  { title: "a range is read from where it is asked for, also beyond the end", work: readsRanges },
+  { title: "what is wrong with a path is told apart", work: tellsPathsApart, user: true },
+  { title: "a file is replaced whole or not at all, and keeps its mode", work: replacesWhole },
+  { title: "links are seen as links, written through, and replaced by a move", work: treatsLinksAsLinks },
+];
+
+/** The title of `keepsBytes`. */
+export const KEEPS_BYTES = "binary, empty and large files keep every byte, in constant memory";
