@@ -1,10 +1,13 @@
 // `bun run test`: the checks, then every part. `bun run test PART… [-r RUNTIME…] [flags of bun test]`: only those parts; `-r` narrows the
 // contract suite to some runtimes; after the part `live` come names of runtimes.
+// All of it tries what failed once more, alone, and names what passed only then.
 // Ends with the names of what failed and what was skipped and why, and one line of totals.
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { passingAlone } from "./test/again.ts";
 import { runChecks } from "./test/checks.ts";
+import type { TestCase } from "./test/junit.ts";
 import { foldersOf, isFull, PARTS, type Part, testFilesIn } from "./test/parts.ts";
 import { runPart } from "./test/run-part.ts";
 
@@ -27,6 +30,8 @@ if (unknown.length > 0) {
 }
 
 const failures: string[] = [];
+const failedCases = new Map<Part, readonly TestCase[]>();
+const unsteady: string[] = [];
 const skips: string[] = [];
 let passed = 0;
 
@@ -43,6 +48,11 @@ try {
   const beside = names.length === 0 ? wanted.filter((part) => part.beside) : [];
   const others = wanted.filter((part) => !beside.includes(part));
   await Promise.all([oneAfterTheOther(others, false), oneAfterTheOther(beside, true)]);
+  const passing = names.length === 0 ? await passingAlone(failedCases, reportDir) : new Set();
+  for (const [part, cases] of failedCases) {
+    for (const testCase of cases) (passing.has(testCase) ? unsteady : failures).push(`${part.name}: ${testCase.title}`);
+  }
+  passed += unsteady.length;
 } finally {
   rmSync(reportDir, { recursive: true, force: true });
 }
@@ -60,8 +70,9 @@ async function oneAfterTheOther(parts: readonly Part[], aside: boolean): Promise
       console.log(`\n== ${part.name}\n${readFileSync(log, "utf8")}`);
     }
     passed += cases.filter((testCase) => testCase.result === "passed").length;
+    const failed = cases.filter((testCase) => testCase.result === "failed");
+    if (failed.length > 0) failedCases.set(part, failed);
     for (const { result, title } of cases) {
-      if (result === "failed") failures.push(`${part.name}: ${title}`);
       // A filter of the caller's (-t) makes all else "skipped" too: that is no news.
       if (result === "skipped" && (extraArgs.length === 0 || title.includes("[skipped:")))
         skips.push(`${part.name}: ${title}`);
@@ -74,6 +85,7 @@ async function oneAfterTheOther(parts: readonly Part[], aside: boolean): Promise
 if (passed === 0 && failures.length === 0) failures.push("no test ran");
 console.log("");
 for (const skip of skips) console.log(`skipped  ${skip}`);
+for (const title of unsteady) console.log(`unsteady ${title} [failed, and passed when it was run once more, alone]`);
 for (const failure of failures) console.log(`FAILED   ${failure}`);
 console.log(`${passed} passed, ${failures.length} failed, ${skips.length} skipped`);
 process.exit(failures.length === 0 ? 0 : 1);

@@ -11,16 +11,17 @@ export interface PartResult {
 }
 
 /**
- * Runs a part with `bun test`, its output going to ours or to a file descriptor. Trusts the report file, not the exit status alone: code under test that calls
- * process.exit(0) ends the run with 0 and no report, and a file that cannot be loaded is in no report.
+ * Runs a part, or only those of its test files (relative to the checkout), with `bun test`, its output going to ours or to a file
+ * descriptor. Trusts the report file, not the exit status alone: code under test that calls process.exit(0) ends the run with 0 and no
+ * report, and a file that cannot be loaded is in no report.
  */
 export async function runPart(
   part: Part,
   reportDir: string,
   extraArgs: readonly string[],
   output: "inherit" | "ignore" | number = "inherit",
+  files: readonly string[] = testFilesIn(foldersOf(part)),
 ): Promise<PartResult> {
-  const folders = foldersOf(part);
   const report = join(reportDir, `${part.name}.xml`);
   const run = Bun.spawn(
     [
@@ -31,7 +32,7 @@ export async function runPart(
       `--reporter-outfile=${report}`,
       ...extraArgs,
       // A path and not a filter: bun test takes a bare word as a part of a file name.
-      ...folders.map((folder) => resolve(ROOT, folder)),
+      ...files.map((file) => resolve(ROOT, file)),
     ],
     { cwd: ROOT, env: environmentOf(part), stdio: ["ignore", output, output], detached: true },
   );
@@ -53,7 +54,7 @@ export async function runPart(
   if (cases.length === 0) problems.push("ran no test");
   if (extraArgs.length === 0) {
     const seen = new Set(cases.map((testCase) => testCase.file));
-    const unseen = testFilesIn(folders).filter((file) => !seen.has(file));
+    const unseen = files.filter((file) => !seen.has(file));
     problems.push(...unseen.map((file) => `${file} could not be loaded or holds no test`));
   }
   const failed = cases.some((testCase) => testCase.result === "failed");

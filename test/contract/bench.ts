@@ -171,7 +171,7 @@ export async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8
 }
 
 /** Waits until `holds`; fails when it does not within `ms`. */
-export async function until(holds: () => Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(holds: () => Promise<boolean>, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`still not so after ${ms} ms`);

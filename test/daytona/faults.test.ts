@@ -179,7 +179,7 @@ slowWithDouble(
       expect(await codeOf(openOn(double))).toBe("runtimeUnreachable");
       expect(double.sandboxes()).toEqual([]);
     }),
-  60_000,
+  120_000,
 );
 
 for (const [status, body, code] of [

@@ -21,7 +21,7 @@ testWithDouble(
   KEEPS_BYTES,
   // The double in a process of its own: its memory is none of glue's.
   async () => await withDoubleProcess((own) => withSession(own, (session) => keepsBytes(session, 120_000_000))),
-  60_000,
+  120_000,
 );
 
 testWithDouble("what is uploaded goes in parts of a length that is told, none of them large", async () => {
@@ -48,7 +48,7 @@ slowWithDouble(
       expect(await session.workspace.list("many")).toHaveLength(20_000);
     });
   },
-  30_000,
+  120_000,
 );
 
 testWithDouble("files go on while a command that floods its output is not read", async () => {
@@ -75,5 +75,5 @@ slowWithDouble(
       expect(await workspace.list("/dev/shm")).toHaveLength(1);
     });
   },
-  30_000,
+  120_000,
 );

@@ -50,7 +50,7 @@ testWithDouble("execute merges the streams, sets folder and variables, and tells
 testWithDouble("execute ends a command at its timeout", async () => {
   const began = performance.now();
   await expect(sandbox.process.executeCommand("sleep 30", undefined, undefined, 1)).rejects.toThrow("timeout");
-  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(performance.now() - began).toBeLessThan(20_000);
 });
 
 testWithDouble("a session keeps its state, its streams apart, and is streamed while it runs", async () => {

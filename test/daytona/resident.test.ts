@@ -34,7 +34,7 @@ async function expectResident(): Promise<void> {
 
 /** Runs commands until one costs no request. */
 async function untilResident(): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 1_000; tries += 1) {
     if ((await requestsOf(() => run(session, { argv: ["true"] }))) === 0) return;
     await Bun.sleep(50);
   }
@@ -112,8 +112,8 @@ testWithDouble("a deadline, a kill and a child in the background are kept to", a
   expect(await running.wait()).toMatchObject({ outcome: "cancelled" });
   expect((await run(session, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).out).not.toContain("sleep 100");
   const began = performance.now();
-  expect(await run(session, "sleep 5 & echo done")).toMatchObject({ exitCode: 0, out: "done\n" });
-  expect(performance.now() - began).toBeLessThan(3_000);
+  expect(await run(session, "sleep 60 & echo done")).toMatchObject({ exitCode: 0, out: "done\n" });
+  expect(performance.now() - began).toBeLessThan(30_000);
 });
 
 testWithDouble("killAll ends what it started, what was printed is whole, and the session goes on", async () => {

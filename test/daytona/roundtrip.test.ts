@@ -104,7 +104,7 @@ testWithDouble(
     await Bun.sleep(300);
     expect(double.sandboxes()).toEqual([]);
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -116,7 +116,7 @@ testWithDouble(
     expect({ code: ran.code, out: ran.out }).toEqual({ code: 7, out: "1\n" });
     expect(ran.err).toContain("1 file changed");
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -129,7 +129,7 @@ testWithDouble(
     expect({ code: ran.code, out: ran.out.trim() }).toEqual({ code: 0, out: "60000" });
     expect(ran.err).not.toContain("session apply");
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -147,7 +147,7 @@ testWithDouble(
     await Bun.sleep(300);
     expect(double.sandboxes()).toEqual([]);
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -159,5 +159,5 @@ testWithDouble(
     const found = await call(at, ["grep", "-rl", double.apiKey, at.env.GLUE_HOME ?? ""]);
     expect(found.out).toBe("");
   },
-  60_000,
+  120_000,
 );

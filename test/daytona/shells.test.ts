@@ -50,7 +50,7 @@ for (const shell of ["zsh", "bash", "sh"]) {
           await double.stop();
         }
       },
-      60_000,
+      120_000,
     );
   });
 }

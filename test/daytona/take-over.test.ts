@@ -76,7 +76,7 @@ testWithDouble(
     expect([third.code, third.stderr.includes("uncommitted changes")]).toEqual([1, true]);
     expect(await stateOf(name)).toBe("stopped");
   },
-  60_000,
+  120_000,
 );
 
 slowWithDouble(
@@ -93,7 +93,7 @@ slowWithDouble(
     await at("session", "close", "-q", third);
     expect(await stateOf(`glue-${first}`)).toBe("stopped");
   },
-  60_000,
+  120_000,
 );
 
 slowWithDouble(
@@ -112,5 +112,5 @@ slowWithDouble(
     const missing = await at("session", "start", "-r", "daytona", "--attach", "no-such-sandbox");
     expect([missing.code, missing.stderr.includes("no sandbox no-such-sandbox")]).toEqual([1, true]);
   },
-  60_000,
+  120_000,
 );

@@ -66,7 +66,7 @@ for (const [name, need, image] of SHELLS) {
       const script = "echo begun; (setsid sleep 300 & ) ; sh -c 'sleep 301' & sleep 302";
       const done = await run(session, script, { timeoutMs: 400, graceMs: 500 });
       expect(done).toMatchObject({ exitCode: 124, outcome: "timeout", out: "begun\n" });
-      expect(performance.now() - started).toBeLessThan(6_000);
+      expect(performance.now() - started).toBeLessThan(30_000);
       expect(processesOf(session)).not.toContain("sleep 30");
     });
   });
@@ -109,12 +109,12 @@ for (const [name, need, image] of SHELLS) {
     async () => {
       await withSession(opening, async (session) => {
         const started = performance.now();
-        expect(await run(session, "sleep 20 & echo now; exit 4")).toMatchObject({ exitCode: 4, out: "now\n" });
-        expect(performance.now() - started).toBeLessThan(3_000);
+        expect(await run(session, "sleep 120 & echo now; exit 4")).toMatchObject({ exitCode: 4, out: "now\n" });
+        expect(performance.now() - started).toBeLessThan(40_000);
         const again = performance.now();
         expect(await run(session, "echo later; exit 5")).toMatchObject({ exitCode: 5, out: "later\n" });
         expect(await session.workspace.stat("none")).toBeUndefined();
-        expect(performance.now() - again).toBeLessThan(3_000);
+        expect(performance.now() - again).toBeLessThan(40_000);
       });
     },
   );
@@ -197,7 +197,7 @@ testNeeding(
       }
     });
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(["image:debian-git"], "bytes that look like glue's own marks come through", async () => {
@@ -218,14 +218,14 @@ testNeeding(
       const before = memoryNow();
       const running = await session.executor.run({ script: "head -c 1000000000 /dev/zero" });
       await Bun.sleep(1_500);
-      expect(memoryNow() - before).toBeLessThan(30_000_000);
+      expect(memoryNow() - before).toBeLessThan(200_000_000);
       let bytes = 0;
       for await (const chunk of running.stdout) bytes += chunk.length;
       expect(bytes).toBe(1_000_000_000);
       expect(await running.wait()).toEqual({ exitCode: 0, outcome: "exited" });
     });
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(

@@ -36,7 +36,7 @@ testNeeding(
       expect(await session.workspace.list("many")).toHaveLength(20_000);
     });
   },
-  30_000,
+  120_000,
 );
 
 testNeeding(["image:debian-git"], "files go on while a command that floods its output is not read", async () => {
@@ -64,5 +64,5 @@ testNeeding(
       expect(await workspace.list("/dev/shm")).toHaveLength(1);
     });
   },
-  30_000,
+  120_000,
 );

@@ -132,7 +132,7 @@ testNeeding(["image:debian-git"], "every call is answered in time, also while th
     await until(
       "it goes on",
       async () => (await answer("bash", { command: "echo on" })) === "on\n[exit code 0]",
-      60_000,
+      120_000,
     );
   } finally {
     await close();

@@ -92,7 +92,7 @@ for (const [name, need, image] of IMAGES_TO_TRY) {
       expect(ownerOf(elsewhere, "inside")).toBe(0);
       expect(ownerOf("/etc/passwd")).toBe(0);
     },
-    60_000,
+    120_000,
   );
 }
 
@@ -110,7 +110,7 @@ testNeeding(
     expect(ownerOf(top, "made")).toBe(THEM);
     expect(isThere(context.sessionId)).toBe(false);
   },
-  20_000,
+  120_000,
 );
 
 testNeeding(
@@ -127,7 +127,7 @@ testNeeding(
     expect(ownerOf(top, "made")).toBe(THEM);
     expect(isThere(context.sessionId)).toBe(false);
   },
-  20_000,
+  120_000,
 );
 
 testNeeding(
@@ -153,7 +153,7 @@ testNeeding(
       expect(isThere(context.sessionId)).toBe(false);
     }
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(
@@ -170,7 +170,7 @@ testNeeding(
     await runtime.release(session.handle, options);
     expect(isThere(context.sessionId)).toBe(false);
   },
-  20_000,
+  120_000,
 );
 
 testNeeding(
@@ -189,7 +189,7 @@ testNeeding(
     });
     expect(ownerOf(top, "roots-own")).toBe(0);
   },
-  20_000,
+  120_000,
 );
 
 testNeeding(["image:busybox", "root", "linux"], "docker.user: host is the caller's user inside", async () => {
@@ -215,5 +215,5 @@ testNeeding(
     expect(isThere(context.sessionId)).toBe(false);
     await session.close().catch(() => undefined);
   },
-  20_000,
+  120_000,
 );

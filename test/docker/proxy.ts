@@ -8,11 +8,14 @@ interface Side {
   waiting: Uint8Array[];
   /** Whether its end is to be told once those are out. */
   ending: boolean;
+  readonly isClient: boolean;
 }
 
 /** A wire to the engine that can be cut, or go dead: what a network does. */
 export interface Proxy {
   readonly url: string;
+  /** How many bytes of the engine have gone on to its clients. */
+  passed(): number;
   /** Ends every connection that is open. */
   cut(): void;
   /** From now on nothing passes in either direction, and nobody is told. */
@@ -25,6 +28,7 @@ export function startProxy({ port, tls }: { port?: number; tls?: Bun.TLSOptions 
   const unix = join(tempDir(), "proxy.sock");
   const open = new Set<Socket<Side>>();
   let frozen = false;
+  let passed = 0;
 
   /** Sends what waits for `socket`; holds the other side back until it is out. */
   function flush(socket: Socket<Side>): void {
@@ -33,6 +37,7 @@ export function startProxy({ port, tls }: { port?: number; tls?: Bun.TLSOptions 
       const piece = waiting[0];
       if (piece === undefined) break;
       const sent = Math.max(0, socket.write(piece));
+      if (socket.data.isClient) passed += sent;
       if (sent < piece.length) {
         waiting[0] = piece.subarray(sent);
         other?.pause();
@@ -68,13 +73,13 @@ export function startProxy({ port, tls }: { port?: number; tls?: Bun.TLSOptions 
     ...toEngine,
     async open(socket: Socket<Side>) {
       const early: (Uint8Array | undefined)[] = [];
-      const side = { other: undefined, waiting: [], ending: false, early };
+      const side = { other: undefined, waiting: [], ending: false, isClient: true, early };
       socket.data = side;
       open.add(socket);
       const other = await Bun.connect<Side>({
         unix: "/var/run/docker.sock",
         allowHalfOpen: true,
-        data: { other: socket, waiting: [], ending: false },
+        data: { other: socket, waiting: [], ending: false, isClient: false },
         socket: toEngine,
       });
       open.add(other);
@@ -103,6 +108,7 @@ export function startProxy({ port, tls }: { port?: number; tls?: Bun.TLSOptions 
   };
   return {
     url: port === undefined ? `unix://${unix}` : `tcp://127.0.0.1:${port}`,
+    passed: () => passed,
     cut,
     freeze: () => {
       frozen = true;

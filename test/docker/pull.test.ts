@@ -62,7 +62,7 @@ testNeeding(
     expect(sizes.at(-1)?.total).toBeGreaterThan(40 * 1024 ** 2);
     for (const { done = 0, total = 0 } of sizes) expect(done).toBeLessThanOrEqual(total);
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(NEEDS, "a tag that the registry does not have is told with its words", async () => {

@@ -47,7 +47,7 @@ testNeeding(
       proxy.stop();
     }
   },
-  30_000,
+  120_000,
 );
 
 testNeeding(
@@ -79,7 +79,7 @@ testNeeding(
       proxy.stop();
     }
   },
-  30_000,
+  120_000,
 );
 
 testNeeding(
@@ -101,7 +101,7 @@ testNeeding(
       docker("rm", "-f", `glue-${context.sessionId}`);
     }
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(
@@ -246,7 +246,7 @@ testNeeding(
     await again.close();
     expect(engine.docker("ps", "-aq").out).toBe("");
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(
@@ -264,7 +264,7 @@ testNeeding(
     expect(error.code).toBe("outcomeUnknown");
     await engine.start();
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(
@@ -294,7 +294,7 @@ testNeeding(
     const checks = await runtimeFor({ env: engine.env }).diagnose(optionsWith());
     expect(checks.find((check) => check.name === "init")).toMatchObject({ status: "warn" });
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(["docker"], "an address that nothing can make sense of is refused at once", async () => {

@@ -67,7 +67,7 @@ test("whoever dies, the patch of the last checkpoint is there, says from when it
   expect((await glue(home, ["session", "rm", id], { cwd })).stderr).toContain("never landed");
   expect(await show(home, cwd, id)).toContain("+two");
   expect(readFileSync(join(cwd, "file"), "utf8")).toBe("one\n");
-}, 60_000);
+}, 120_000);
 
 test("a run makes its checkpoints by itself, and its end saves all", async () => {
   const [home, cwd] = [freshHome(), project()];
@@ -80,7 +80,7 @@ test("a run makes its checkpoints by itself, and its end saves all", async () =>
   expect(existsSync(join(home.sessions, id, "keeper.json"))).toBe(false);
   expect(await child.exited).toBe(0);
   expect(await show(home, cwd, id)).toContain("+three");
-}, 60_000);
+}, 120_000);
 
 test("a keeper that is killed while a command runs is replaced, and a session at rest is left in peace", async () => {
   const [home, cwd] = [freshHome(), project()];
@@ -109,7 +109,7 @@ test("a keeper that is killed while a command runs is replaced, and a session at
   expect((await glue(home, ["session", "close", "-q", id], { cwd })).code).toBe(0);
   await until("the keeper has left", () => !runs(second));
   expect(await show(home, cwd, id)).toContain("+two");
-}, 60_000);
+}, 120_000);
 
 test("with checkpoint_seconds 0 there is none, and nothing to recover from", async () => {
   const [home, cwd] = [freshHome(), project()];
@@ -126,4 +126,4 @@ test("with checkpoint_seconds 0 there is none, and nothing to recover from", asy
     expect.stringContaining(`No checkpoint of session ${id} was made`),
   ]);
   expect((await glue(home, ["session", "close", "-q", id], { cwd })).code).toBe(0);
-}, 60_000);
+}, 120_000);

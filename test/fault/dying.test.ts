@@ -52,7 +52,7 @@ testNeeding(
       await until(
         "a checkpoint has it",
         () => readMeta(sessionFolder(home, id)).checkpoint?.status === "captured",
-        20_000,
+        120_000,
       );
       await Bun.sleep(3_500);
       await engine.stop("SIGKILL");
@@ -94,7 +94,7 @@ testNeeding(
     expect((await glue(home, ["session", "diff", id], { cwd })).stdout).toContain("+two");
     expect(leftovers("docker", id)).toEqual([]);
   },
-  60_000,
+  120_000,
 );
 
 test("a keeper that hangs holds nothing up: commands run, and closing ends the session and then the keeper", async () => {
@@ -117,7 +117,7 @@ test("a keeper that hangs holds nothing up: commands run, and closing ends the s
     process.kill(keeper, "SIGCONT");
   }
   await until("the keeper has left", () => !runs(keeper), 40_000);
-}, 60_000);
+}, 120_000);
 
 test("a session of a newer glue is left alone by every command, to the byte, and named with the version to install", async () => {
   const [home, cwd] = [freshHome(), project()];
@@ -162,4 +162,4 @@ test("a session of a newer glue is left alone by every command, to the byte, and
   writeFileSync(folder.meta, JSON.stringify({ ...JSON.parse(old), fromLater: { kept: true } }));
   expect((await glue(home, ["session", "close", "-q", id], { cwd })).code).toBe(0);
   expect(JSON.parse(readFileSync(folder.meta, "utf8"))).toMatchObject({ state: "closed", fromLater: { kept: true } });
-}, 60_000);
+}, 120_000);

@@ -101,13 +101,13 @@ describe("a home without room", () => {
         expect(recovered.stdout).toContain("+two");
         disk.free();
         const later = () => (saved()?.at ?? "") > (stands?.at ?? "");
-        await until("checkpoints go on", later, 20_000);
+        await until("checkpoints go on", later, 60_000);
         expect(await glue(home, ["session", "close", "-q", id], { cwd })).toMatchObject({ code: 0 });
         work.kill("SIGKILL");
         await work.exited;
         expect((await glue(home, ["session", "diff", id], { cwd })).stdout).toContain("+two");
       }, "4m"),
-    60_000,
+    120_000,
   );
 
   testNeeding(["root", "linux"], "that is read-only is refused as such, and can still be listed", () =>

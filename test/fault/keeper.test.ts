@@ -47,7 +47,7 @@ test("a session with idle_minutes gets a keeper that answers on a private socket
   await glue(home, ["session", "close", id], { cwd });
   await until("the keeper has left", () => !runs(lease.pid));
   expect([existsSync(lease.socket), readLease(folder)]).toEqual([false, undefined]);
-}, 20_000);
+}, 120_000);
 
 test("a session that needs no keeper gets none", async () => {
   const home = freshHome();
@@ -55,7 +55,7 @@ test("a session that needs no keeper gets none", async () => {
   await glue(home, ["exec", "--", "true"], { cwd });
   expect(existsSync(join(home.sessions, id, "keeper.log"))).toBe(false);
   await glue(home, ["session", "close", id], { cwd });
-}, 20_000);
+}, 120_000);
 
 test("a keeper that was killed is replaced by the next command, and nothing else is lost", async () => {
   const home = freshHome();
@@ -76,7 +76,7 @@ test("a keeper that was killed is replaced by the next command, and nothing else
     return lease !== undefined && lease.pid !== first.pid;
   });
   await glue(home, ["session", "close", id], { cwd });
-}, 20_000);
+}, 120_000);
 
 test("an idle session is closed; commands, also ones that run long, count as use", async () => {
   const home = freshHome();
@@ -88,7 +88,7 @@ test("an idle session is closed; commands, also ones that run long, count as use
   expect(readMeta(folder).state).toBe("open");
   expect(await kept).toBe("idle");
   expect(readMeta(folder)).toMatchObject({ state: "closed", note: "it was idle" });
-}, 20_000);
+}, 120_000);
 
 test("a wall clock that is set does not make a session idle", async () => {
   const home = freshHome();
@@ -101,7 +101,7 @@ test("a wall clock that is set does not make a session idle", async () => {
   expect(await kept).toBe("asked");
   expect(readMeta(sessionFolder(home, id)).state).toBe("open");
   await glue(home, ["session", "close", id], { cwd });
-}, 20_000);
+}, 120_000);
 
 test("a command that starts while the idle session is being closed is refused, not killed", async () => {
   const home = freshHome();
@@ -110,7 +110,7 @@ test("a command that starts while the idle session is being closed is refused, n
   const keeper = keepSession(around(home), id, new AbortController().signal, { renewMs: 10, idleMs: 30 });
   expect(await keeper).toBe("idle");
   await expect(session.run({ argv: ["true"] })).rejects.toMatchObject({ code: "sessionClosed" });
-}, 20_000);
+}, 120_000);
 
 test("a keeper of a session that was removed leaves", async () => {
   const home = freshHome();
@@ -119,7 +119,7 @@ test("a keeper of a session that was removed leaves", async () => {
   await until("it lives", () => readLease(sessionFolder(home, id)) !== undefined);
   await glue(home, ["session", "rm", "--force", id], { cwd });
   expect(await kept).toBe("session over");
-}, 20_000);
+}, 120_000);
 
 test("the socket of a session with a long path lies in a private folder, and is found through the lease", () => {
   const root = join(tempDir(), "x".repeat(120));

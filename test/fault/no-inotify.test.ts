@@ -46,5 +46,5 @@ testNeeding(
     // Not that it had tried: a file system that reports nothing (a network's, a FUSE one) is the same to it.
     expect(readFileSync(trace, "utf8")).not.toContain("inotify_add_watch");
   },
-  60_000,
+  120_000,
 );

@@ -96,7 +96,7 @@ describe("prune with an engine that does not help", () => {
         if (mended.item !== undefined) expect(mended.item).toMatchObject({ outcome: "released" });
         expect(leftovers("docker", id)).toEqual([]);
       },
-      60_000,
+      120_000,
     );
   }
 });
@@ -124,7 +124,7 @@ testNeeding(
       engine.stop();
     }
   },
-  60_000,
+  120_000,
 );
 
 describe("containers whose record is not in this home", () => {
@@ -139,7 +139,7 @@ describe("containers whose record is not in this home", () => {
       expect(JSON.parse(stdout).items.find((item: Item) => item.session === id)).toMatchObject({ outcome: "released" });
       expect(leftovers("docker", id)).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 
   testNeeding(
@@ -157,7 +157,7 @@ describe("containers whose record is not in this home", () => {
       const shown = await glue(other, ["session", "diff", id], { cwd, env: REAL_ENGINE });
       expect(shown.stdout).toContain("+made inside");
     },
-    60_000,
+    120_000,
   );
 });
 
@@ -173,7 +173,7 @@ testNeeding(
     expect(saved.item).toMatchObject({ outcome: "released", captured: true });
     expect(leftovers("docker", id)).toEqual([]);
   },
-  60_000,
+  120_000,
 );
 
 testNeeding(
@@ -188,5 +188,5 @@ testNeeding(
     const { stdout } = await glue(home, ["session", "list", "--all", "--json"], { cwd, env: REAL_ENGINE });
     expect(JSON.parse(stdout).sessions).toEqual([expect.objectContaining({ id, state: "lost" })]);
   },
-  60_000,
+  120_000,
 );

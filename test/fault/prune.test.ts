@@ -74,7 +74,7 @@ describe("after a glue was killed", () => {
     expect(runs(pid)).toBe(false);
     expect((await prune(home, folder)).items).toEqual([]);
     expect((await list(home, folder)).sessions).toEqual([]);
-  }, 20_000);
+  }, 120_000);
 
   test("its command is of unknown outcome in the session's log", async () => {
     const { readCommandLog } = await import("../../session/command-log.ts");
@@ -110,7 +110,7 @@ describe("what prune cannot prove ours and dead it keeps, and says so", () => {
       expect(items[0]?.why).toContain(why);
       child.kill("SIGTERM");
       await child.exited;
-    }, 20_000);
+    }, 120_000);
   }
 
   test("a record that cannot be read is kept and reported, one of a newer glue with the version", async () => {
@@ -138,7 +138,7 @@ describe("what prune cannot prove ours and dead it keeps, and says so", () => {
     for (const id of [torn, newer])
       expect((await glue(home, ["session", "rm", "--force", id], { cwd: folder })).code).toBe(0);
     expect((await list(home, folder, "--all")).sessions).toEqual([]);
-  }, 20_000);
+  }, 120_000);
 });
 
 test("what only the user can know is theirs to end: a killed session of an earlier boot is closed by its id", async () => {
@@ -151,7 +151,7 @@ test("what only the user can know is theirs to end: a killed session of an earli
   expect(runs(pid)).toBe(true);
   expect((await glue(home, ["session", "close", id], { cwd: folder })).code).toBe(0);
   expect(runs(pid)).toBe(false);
-}, 20_000);
+}, 120_000);
 
 describe("an open session belongs to its folder", () => {
   test("it is kept while the folder is there, and ended when the folder is gone, with all that runs in it", async () => {
@@ -171,7 +171,7 @@ describe("an open session belongs to its folder", () => {
     const { items } = await prune(home, parent);
     expect(items).toEqual([expect.objectContaining({ session: id, outcome: "released" })]);
     expect(runs(Number(readFileSync(pidFile, "utf8")))).toBe(false);
-  }, 20_000);
+  }, 120_000);
 
   test("--older-than ends one that was not used for longer; a clock that was set back ends nothing", async () => {
     const [home, folder] = [freshHome(), realpathSync(tempDir())];
@@ -195,7 +195,7 @@ describe("an open session belongs to its folder", () => {
       [future]: "kept",
     });
     for (const id of [used, future]) await glue(home, ["session", "close", id], { cwd: folder });
-  }, 20_000);
+  }, 120_000);
 
   test("--older-than keeps one in which a command runs, however long ago it was started", async () => {
     const [home, folder] = [freshHome(), realpathSync(tempDir())];
@@ -212,7 +212,7 @@ describe("an open session belongs to its folder", () => {
     child.kill("SIGTERM");
     await child.exited;
     await glue(home, ["session", "close", id], { cwd: folder });
-  }, 20_000);
+  }, 120_000);
 });
 
 describe("a damaged record", () => {
@@ -231,6 +231,6 @@ describe("a damaged record", () => {
       expect(closed.stderr).toContain("put back");
       expect(readFileSync(join(home.sessions, id, "meta.json.damaged"), "utf8")).toBe(text);
       expect((await list(home, folder, "--all")).sessions).toEqual([expect.objectContaining({ id, state: "closed" })]);
-    }, 20_000);
+    }, 120_000);
   }
 });

@@ -43,7 +43,7 @@ describe("the first interrupt", () => {
       const [id = ""] = sessionIds(home);
       expect(readMeta(sessionFolder(home, id)).state).toBe("closed");
       expect(readFileSync(sessionFolder(home, id).events, "utf8")).toContain('"type":"cancelled"');
-    }, 20_000);
+    }, 120_000);
 
     test(`of an exec (${signal}) ends the command and leaves the session open`, async () => {
       const { home, cwd, pidFile } = place();
@@ -55,7 +55,7 @@ describe("the first interrupt", () => {
       expect(runs(pid)).toBe(false);
       expect(await glue(home, ["exec", "--", "echo", "open"], { cwd })).toMatchObject({ code: 0, stdout: "open\n" });
       await glue(home, ["session", "close", stdout.trim()], { cwd });
-    }, 20_000);
+    }, 120_000);
   }
 
   testNeeding(
@@ -71,7 +71,7 @@ describe("the first interrupt", () => {
       const [id = ""] = sessionIds(home);
       await until("the session is closed", () => readMeta(sessionFolder(home, id)).state === "closed");
     },
-    20_000,
+    120_000,
   );
 
   testNeeding(
@@ -91,7 +91,7 @@ describe("the first interrupt", () => {
       await until("the session is closed", () => readMeta(sessionFolder(home, id)).state === "closed");
       expect(readFileSync(sessionFolder(home, id).events, "utf8")).toContain('"exitCode":0');
     },
-    20_000,
+    120_000,
   );
 });
 
@@ -108,10 +108,10 @@ describe("the second interrupt", () => {
     expect(runs(pid)).toBe(false);
     const [id = ""] = sessionIds(home);
     expect(readMeta(sessionFolder(home, id)).state).toBe("closed");
-  }, 20_000);
+  }, 120_000);
 
   const stubborn = (pidFile: string) => [
-    ...["--set", "kill_grace_seconds=3", "--", "sh", "-c"],
+    ...["--set", "kill_grace_seconds=8", "--", "sh", "-c"],
     `trap "" TERM INT HUP; echo $$ > ${pidFile}; while :; do sleep 1; done`,
   ];
   test("leaves at once by that signal, having said what is left and how to get it", async () => {
@@ -123,7 +123,7 @@ describe("the second interrupt", () => {
     const before = performance.now();
     child.kill("SIGTERM");
     await child.exited;
-    expect(performance.now() - before).toBeLessThan(1_500);
+    expect(performance.now() - before).toBeLessThan(7_000);
     expect(child.signalCode).toBe("SIGTERM");
     const [id = ""] = sessionIds(home);
     // The command still holds our stderr: it is not read to its end.
@@ -135,7 +135,7 @@ describe("the second interrupt", () => {
     const pruned = JSON.parse((await glue(home, ["prune", "--json"], { cwd })).stdout);
     expect(pruned.items).toEqual([expect.objectContaining({ session: id, outcome: "released" })]);
     expect(runs(pid)).toBe(false);
-  }, 20_000);
+  }, 120_000);
 });
 
 function shell(script: string, home: string, cwd: string) {

@@ -44,7 +44,7 @@ for (const [rung, problem] of Object.entries(PROBLEMS) as [Rung, string | undefi
           run.glue("session", "recover", id),
           run.glue("session", "diff", id),
         ]);
-        expect(performance.now() - stalled).toBeLessThan(20_000);
+        expect(performance.now() - stalled).toBeLessThan(45_000);
         expect(JSON.parse(listed.stdout).sessions).toEqual([expect.objectContaining({ id, state: "open" })]);
         expect([recovered.code, recovered.stdout]).toEqual([0, expect.stringContaining("from the checkpoint of ")]);
         expect(diff.stdout).toContain("+two");

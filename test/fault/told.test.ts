@@ -27,9 +27,9 @@ testNeeding(
     const work = "echo begun; echo two > file; echo trouble >&2; while :; do sleep 1; done";
     expect((await run("exec", "-s", id, "--detach", "-c", work)).code).toBe(0);
     const folder = sessionFolder(home, id);
-    await until("a checkpoint has it", () => readMeta(folder).checkpoint?.status === "captured", 20_000);
+    await until("a checkpoint has it", () => readMeta(folder).checkpoint?.status === "captured", 60_000);
     Bun.spawnSync(["docker", "rm", "--force", `glue-${id}`], { env: { ...process.env, ...REAL_ENGINE } });
-    await until("the keeper has told", () => readMeta(folder).state === "lost", 20_000);
+    await until("the keeper has told", () => readMeta(folder).state === "lost", 60_000);
     await until("the keeper has left", () => keeperOf(home, id) === undefined);
     // Nobody asks the engine for any of this.
     const away = (...args: string[]) => glue(home, args, { cwd });
@@ -54,5 +54,5 @@ testNeeding(
     expect([closed.code, closed.stderr]).toEqual([1, expect.stringContaining(`glue session recover ${id}`)]);
     expect(leftovers("docker", id)).toEqual([]);
   },
-  60_000,
+  120_000,
 );

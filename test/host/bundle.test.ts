@@ -40,7 +40,7 @@ describe("the pack's index that is sent along is the one that git makes", () => 
         expect(taken.bundle.packIndex).toBeDefined();
         expect(reindex(taken).equals(Buffer.from(taken.bundle.packIndex?.bytes ?? []))).toBe(true);
       }
-    }, 20_000);
+    }, 120_000);
   }
 });
 

@@ -59,7 +59,7 @@ describe("glue cp", () => {
     expect(readdirSync(join(inside, "flat")).sort()).toEqual(["one.txt", "renamed", "three.txt", "two.txt"]);
     expect(await cp([`${id}:one.txt`, "-"])).toMatchObject({ code: 0, stdout: "one.txt" });
     await close();
-  }, 30_000);
+  }, 120_000);
 
   test("says in one clear error what is wrong, and copies nothing", async () => {
     const { id, cp, beside, close } = await opened("--copy");
@@ -88,7 +88,7 @@ describe("glue cp", () => {
     }
     expect(readdirSync(beside)).toEqual([]);
     await close();
-  }, 30_000);
+  }, 120_000);
 
   test("stays in the tree on the host, through links too, unless it is allowed to leave", async () => {
     const { id, cp, beside, inside, close } = await opened("--copy");
@@ -107,7 +107,7 @@ describe("glue cp", () => {
     expect((await cp([`${id}:way-out/secret`, ".", "--allow-outside"])).code).toBe(0);
     expect(readFileSync(join(beside, "secret"), "utf8")).toBe("s");
     await close();
-  }, 30_000);
+  }, 120_000);
 
   test("never copies a file onto itself: on your own files there is nothing to copy", async () => {
     const { id, cp, cwd, close } = await opened();
@@ -121,7 +121,7 @@ describe("glue cp", () => {
     expect(readFileSync(join(cwd, "dir", "three.txt"), "utf8")).toBe("dir/three.txt");
     expect((await cp([`${id}:dir`, "here"])).code).toBe(0);
     await close();
-  }, 30_000);
+  }, 120_000);
 
   test("leaves nothing half done when it is interrupted, in or out", async () => {
     const { id, home, beside, inside, close } = await opened("--copy");
@@ -134,13 +134,13 @@ describe("glue cp", () => {
     ] as const) {
       const child = startGlue(home, ["cp", ...args], { cwd: beside });
       const there = readdirSync(folder).length;
-      await until("it has begun", () => readdirSync(folder).length > there, 20_000);
+      await until("it has begun", () => readdirSync(folder).length > there, 60_000);
       child.kill("SIGINT");
       expect(await child.exited).toBe(130);
       expect([readdirSync(beside), readdirSync(inside)]).toEqual(before);
     }
     await close();
-  }, 60_000);
+  }, 120_000);
 
   test("writes nothing outside the destination, whatever a sandbox sends", async () => {
     const { id, cp, beside, close } = await opened("--copy");
@@ -177,7 +177,7 @@ describe("glue cp", () => {
     // A link in the way of a file is replaced by it, and a set-user-ID bit does not come along.
     expect(statSync(join(beside, "to", "mine")).mode & 0o7777).toBe(0o755);
     await close();
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("wildcards", () => {

@@ -47,7 +47,7 @@ describe("a job", () => {
     expect((await run(home, cwd, "job", "wait", `${id}/1`)).code).toBe(5);
     const kill = await run(home, cwd, "job", "kill", `${id}/1`);
     expect(kill).toMatchObject({ code: 0, stderr: expect.stringContaining("was over already") });
-  }, 30_000);
+  }, 120_000);
 
   test("tells tools what docs/schemas says", async () => {
     const { home, cwd } = await opened();
@@ -65,7 +65,7 @@ describe("a job", () => {
     expect(await json("job-kill", 0, "job", "kill", "1")).toMatchObject({ already: true });
     expect((await run(home, cwd, "job", "logs", "1", "--json")).stdout).toBe("");
     await run(home, cwd, "session", "close");
-  }, 30_000);
+  }, 120_000);
 
   test("that is unknown, and flags that do not go together, are one clear error", async () => {
     const { home, cwd, id } = await opened();
@@ -89,7 +89,7 @@ describe("a job", () => {
     }
     expect(jobNumbers(sessionFolder(home, id))).toEqual([]);
     await run(home, cwd, "session", "close");
-  }, 30_000);
+  }, 120_000);
 
   test("is numbered apart by thirty that start at once, and the session's log has each", async () => {
     const { attach, folder, around, home, cwd } = await opened();
@@ -105,7 +105,7 @@ describe("a job", () => {
       jobs.map(({ number }) => `${number} ended`).sort(),
     );
     await run(home, cwd, "session", "close");
-  }, 30_000);
+  }, 120_000);
 
   test("is in use as long as nobody saw it end; a wait that is over in time leaves it running", async () => {
     const { attach, folder, around, home, cwd } = await opened();
@@ -121,7 +121,7 @@ describe("a job", () => {
     const saved = readSavedJob(folder, number, "stdout", { offset: 2, length: 100 });
     expect(new TextDecoder().decode(saved)).toBe("cdef");
     await until("it is gone", () => !existsSync(join(folder.path, "private")));
-  }, 30_000);
+  }, 120_000);
 
   test("of a sandbox that is gone is of unknown end, and says so", async () => {
     const { home, cwd, id, folder } = await opened();
@@ -134,7 +134,7 @@ describe("a job", () => {
     expect(waited).toMatchObject({ code: 125, stderr: expect.stringContaining(`Nobody saw how job ${id}/1 ended.`) });
     expect(await run(home, cwd, "job", "logs", "1")).toMatchObject({ code: 1, stdout: "" });
     expect((await run(home, cwd, "session", "close", "--kill-jobs")).code).toBe(0);
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("closing a session with jobs that run", () => {
@@ -151,7 +151,7 @@ describe("closing a session with jobs that run", () => {
     writeFileSync(join(cwd, "go"), "");
     expect((await closing).code).toBe(0);
     expect((await run(home, cwd, "job", "logs", `${id}/1`)).stdout).toBe("done\n");
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("a job that nobody asks about", () => {
@@ -165,7 +165,7 @@ describe("a job that nobody asks about", () => {
     expect(await kept).toBe("idle");
     expect(readMeta(folder).state).toBe("closed");
     expect((await run(home, cwd, "job", "logs", `${id}/1`)).stdout).toBe("last words\n");
-  }, 30_000);
+  }, 120_000);
 
   test("keeps its session from being pruned by age, until it is over", async () => {
     const { home, cwd, id } = await opened();
@@ -182,7 +182,7 @@ describe("a job that nobody asks about", () => {
     await prune();
     expect(await prune()).toEqual([["released", expect.stringContaining("it was not used")]]);
     expect(readMeta(sessionFolder(home, id)).state).toBe("closed");
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("what completions offer", () => {
@@ -210,7 +210,7 @@ describe("what completions offer", () => {
     expect(filesOf(home.root)).toEqual(before);
     await run(home, cwd, "session", "close", "--kill-jobs");
     expect(await ask("job", "kill", "")).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 
   test("is nothing, and no folder is made, where there is no home", async () => {
     const root = join(tempDir(), "none");

@@ -103,7 +103,7 @@ for (const shell of Object.keys(SHELLS)) {
       const ended = await launch(shell, fresh(["sh", "-c", tree], { timeoutMs: 200 }));
       expect([ended.code, ended.record?.how, ended.stdout, ended.stderr]).toEqual([124, "timeout", "before\n", ""]);
       expect(ended.ms).toBeGreaterThan(190);
-      expect(ended.ms).toBeLessThan(3000);
+      expect(ended.ms).toBeLessThan(20_000);
       expect(processesWith(sleep.replace(" ", "\0"))).toEqual([]);
     });
 
@@ -120,7 +120,7 @@ for (const shell of Object.keys(SHELLS)) {
       const what = fresh(["sh", "-c", "exit 5"], { timeoutMs: 3_600_000 });
       const ended = await launch(shell, what);
       expect([ended.code, ended.record?.how]).toEqual([5, "exit"]);
-      expect(ended.ms).toBeLessThan(2000);
+      expect(ended.ms).toBeLessThan(20_000);
       expect(processesWith(what.id)).toEqual([]);
       expect(processesWith("sleep\x003600.00")).toEqual([]);
     });
@@ -131,7 +131,7 @@ for (const shell of Object.keys(SHELLS)) {
       await until(() => processesWith(sleep.replace(" ", "\0")).length > 1);
       launcher.kill("SIGKILL");
       await launcher.exited;
-      await until(() => processesWith(sleep.replace(" ", "\0")).length === 0, 3000);
+      await until(() => processesWith(sleep.replace(" ", "\0")).length === 0, 30_000);
     });
 
     it("ends a tree on request, and the record says that it was cancelled", async () => {

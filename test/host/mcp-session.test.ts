@@ -245,5 +245,5 @@ describe("an agent's session on a copy on the host", () => {
     const show = (path: string) => spawnSync("git", ["show", `glue/${meta.id}:${path}`], { cwd }).stdout.toString();
     expect(show("src/add.sh")).toContain("$1 + $2");
     expect(show("left.txt")).toBe("uncommitted\n");
-  }, 20_000);
+  }, 120_000);
 });

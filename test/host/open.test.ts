@@ -57,7 +57,7 @@ describe("a session of a glue that runs", () => {
         return false;
       }
     }
-  }, 20_000);
+  }, 120_000);
 
   test("is not taken for the open session of its folder", async () => {
     const [home, cwd] = [freshHome(), realpathSync(tempDir())];
@@ -66,7 +66,7 @@ describe("a session of a glue that runs", () => {
     expect((await glue(home, ["exec", "--", "true"], { cwd })).stderr).toContain("No session is open");
     child.kill("SIGTERM");
     await child.exited;
-  }, 20_000);
+  }, 120_000);
 });
 
 test("a folder that cannot be worked in is refused before anything is recorded", async () => {

@@ -110,7 +110,7 @@ describe("without git on the host", () => {
       ),
       { numRuns: 60 },
     );
-  }, 60_000);
+  }, 120_000);
 
   test("HEAD, branch and remote are read from loose and packed refs, in linked worktrees as well", () => {
     const of =

@@ -437,7 +437,7 @@ test("four sessions on one tree at once do not disturb each other, while the tre
     for (const taken of all) expectExact(state, taken);
     expect(new Set(all.map(({ taken }) => taken.snapshot.base.tree)).size).toBe(1);
   }
-}, 30_000);
+}, 120_000);
 
 test("a broken or foreign cache is made anew", async () => {
   const state = makeCase(COMMITTED);

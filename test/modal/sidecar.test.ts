@@ -90,7 +90,7 @@ function sidecar(sdk: Sdk): void {
       const made = (await double.state()).sandboxes.slice(before);
       return made.length === 1 && made.every(({ running }) => !running);
     };
-    await until("what was made all the same has ended", ended, 20_000);
+    await until("what was made all the same has ended", ended, 60_000);
     await talk.ask("shutdown", { terminate: false });
 
     const file = join(tempDir(), "farewell");

@@ -155,7 +155,7 @@ test("a target without the start takes a change whose start has no history: the 
   expect(sh(stranger, "git cat-file -p glue/s1:b; git log --format=%s glue/s1")).toBe("b\nuncommitted work\nstart");
   sh(stranger, "git branch -q -D glue/s1");
   expect(sh(stranger, "git rev-parse HEAD; git status --porcelain; git for-each-ref")).toBe(before);
-}, 60_000);
+}, 120_000);
 
 describe("apply --checkout", () => {
   test(

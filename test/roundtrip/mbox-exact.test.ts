@@ -57,6 +57,6 @@ for (const sha256 of [false, true]) {
       );
       const made = sh(join(staged.root, "am"), LOG);
       expect(made === staged.here(`${LOG} ${landed.branch}`)).toBe(exact || result.facts.commits === 0);
-    }, 60_000);
+    }, 120_000);
   }
 }

@@ -107,7 +107,7 @@ describe("proven by reading", () => {
       const { read, trial } = await judged(before, after, options);
       expect(read).toBe(true);
       expect(trial).toEqual({ sameTree: true, exact: true });
-    }, 30_000);
+    }, 120_000);
   }
 });
 
@@ -135,7 +135,7 @@ describe("left to a trial", () => {
     test(title, async () => {
       const { read } = await judged(before, after, options);
       expect(read).not.toBe(true);
-    }, 30_000);
+    }, 120_000);
   }
 });
 

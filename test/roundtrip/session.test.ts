@@ -72,7 +72,7 @@ describe("a session that works on a copy", () => {
     expect((await glue(home, ["session", "apply", id], { cwd, env: GIT })).code).toBe(0);
     expect((await glue(home, ["session", "rm", id], { cwd, env: GIT })).code).toBe(0);
     expect(sessionIds(home)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("whose change cannot be captured keeps its sandbox and goes on; force gives the change up", async () => {
     const [home, cwd] = [freshHome(), repository()];
@@ -92,7 +92,7 @@ describe("a session that works on a copy", () => {
     expect(refused.code).toBe(1);
     expect((await glue(home, ["session", "rm", "--force", id], { cwd, env: GIT })).code).toBe(0);
     expect(sessionIds(home)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("of a glue that was killed is captured by prune before it is released", async () => {
     const [home, cwd] = [freshHome(), repository()];
@@ -117,7 +117,7 @@ describe("a session that works on a copy", () => {
       expect.objectContaining({ session: id, outcome: "released", captured: true }),
     );
     expect((await glue(home, ["session", "diff", id], { cwd, env: GIT })).stdout).toContain("+saved");
-  }, 60_000);
+  }, 120_000);
 
   test("is saved while it goes on, and by its keeper before the sandbox's deadline", async () => {
     const [home, cwd] = [freshHome(), repository()];
@@ -148,5 +148,5 @@ describe("a session that works on a copy", () => {
     await session.detach();
     expect((await glue(home, ["session", "diff", id], { cwd, env: GIT })).stdout).toContain("+second");
     await glue(home, ["session", "close", id], { cwd, env: GIT });
-  }, 60_000);
+  }, 120_000);
 });

@@ -121,7 +121,7 @@ describe("a tree with a bit of everything arrives byte for byte", () => {
           },
         );
       },
-      60_000,
+      120_000,
     );
   }
 
@@ -143,7 +143,7 @@ describe("a tree with a bit of everything arrives byte for byte", () => {
           expect(await inside("ls -A /tmp")).toBe("");
         });
       },
-      60_000,
+      120_000,
     );
   }
 
@@ -169,7 +169,7 @@ describe("a tree with a bit of everything arrives byte for byte", () => {
           await double.stop();
         }
       },
-      60_000,
+      120_000,
     );
   }
 
@@ -187,6 +187,6 @@ describe("a tree with a bit of everything arrives byte for byte", () => {
         expect(await files()).toEqual(expected(of));
       });
     },
-    60_000,
+    120_000,
   );
 });

@@ -28,7 +28,7 @@ test("what is saved for somebody who has waited for two seconds is given up", as
   over.addEventListener("abort", () => lock.release());
   const second = await takeLock({ path, doing: "testing", facts: machineWith({}), waitMs: 10_000 });
   expect(performance.now() - began).toBeGreaterThan(1_900);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(performance.now() - began).toBeLessThan(9_500);
   second.release();
   stop();
 });
@@ -36,7 +36,7 @@ test("what is saved for somebody who has waited for two seconds is given up", as
 test("nothing of a sandbox is waited for once its time is over, whatever was under way", async () => {
   const controller = new AbortController();
   const runtime = unwaited(localSandbox(tempDir()), controller.signal);
-  const running = await runtime.executor.run({ argv: ["sh", "-c", "echo begun; exec sleep 3"] });
+  const running = await runtime.executor.run({ argv: ["sh", "-c", "echo begun; exec sleep 15"] });
   const reader = running.stdout.getReader();
   expect(new TextDecoder().decode((await reader.read()).value)).toBe("begun\n");
   const waits = [running.wait(), reader.read()].map((wait) => wait.catch((error: unknown) => error));
@@ -44,5 +44,5 @@ test("nothing of a sandbox is waited for once its time is over, whatever was und
   controller.abort();
   for (const wait of waits) expect(await wait).toMatchObject({ code: "cancelled" });
   expect(await runtime.workspace.stat("file").catch((error: unknown) => error)).toMatchObject({ code: "cancelled" });
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(performance.now() - began).toBeLessThan(8_000);
 });

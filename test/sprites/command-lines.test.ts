@@ -66,5 +66,5 @@ testWithDouble(
       await setting.stop();
     }
   },
-  60_000,
+  120_000,
 );

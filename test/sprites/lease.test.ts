@@ -56,7 +56,7 @@ testWithDouble(
       expect(await isHeld()).toBe(false);
     }
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -99,7 +99,7 @@ testWithDouble(
     }
     await setting.double.find("my-box")?.tool(["rm", FILE], { user: "sprite" });
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -114,7 +114,7 @@ testWithDouble(
     expect(double.sprites().map(({ name }) => name)).toEqual(["my-box"]);
     expect(await isHeld()).toBe(false);
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -127,5 +127,5 @@ testWithDouble(
     expect(ran.find(({ code }) => code === 0)?.stderr).toContain("1 commit, 1 file changed");
     expect(double.find("new-box")).toBeDefined();
   },
-  60_000,
+  120_000,
 );

@@ -33,7 +33,7 @@ testWithDouble(
     const random = Bun.spawnSync(["git", "show", `glue/${id}:random`], { cwd: setting.repo }).stdout;
     expect(ran.stdout).toContain(new Bun.CryptoHasher("sha256").update(random).digest("hex"));
   },
-  60_000,
+  120_000,
 );
 
 /** How often glue is killed, and up to how many milliseconds after its start: from before its record to long after its tree has arrived. */
@@ -108,7 +108,7 @@ testWithDouble(
       git("remote", "remove", "origin");
     }
   },
-  60_000,
+  120_000,
 );
 
 slowWithDouble(

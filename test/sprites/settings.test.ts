@@ -37,7 +37,7 @@ testWithDouble(
     expect((await glue(["run", "-q", "-c", "ls ~/cached"])).stdout).toBe("/home/sprite/cached\n");
     rmSync(file);
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -50,7 +50,7 @@ testWithDouble(
     expect((await glue(["run", "-q", "--", "true"], env)).code).toBe(0);
     expect(names()).toEqual([]);
   },
-  60_000,
+  120_000,
 );
 
 testWithDouble(
@@ -69,5 +69,5 @@ testWithDouble(
     expect((await glue(["session", "apply", await newestSession(setting)])).code).toBe(0);
     expect(double.sprites()).toEqual([]);
   },
-  60_000,
+  120_000,
 );

@@ -52,7 +52,7 @@ export async function glue(home: Home, args: readonly string[], options: GlueOpt
 }
 
 /** Waits until something holds; fails when it does not within `ms`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   for (const end = performance.now() + ms; performance.now() < end; await Bun.sleep(20)) if (await holds()) return;
   throw new Error(`not within ${ms} ms: ${what}`);
 }

@@ -16,7 +16,7 @@ export function killing(bench: Bench): void {
     const running = await start({ argv: ["sh", "-c", tree(seconds)] }, { timeoutMs: 1000 });
     const ended = await finish(running);
     expect(ended).toMatchObject({ exitCode: 124, outcome: "timeout", out: "before\n", err: "" });
-    expect(ended.ms).toBeLessThan(4000);
+    expect(ended.ms).toBeLessThan(30_000);
     expect(await processes(seconds)).toBe(0);
   });
 
@@ -31,7 +31,7 @@ export function killing(bench: Bench): void {
   shows("a command that ends before its deadline has no part in it", async ({ run }) => {
     const ended = await run({ argv: ["sh", "-c", "echo quick; exit 3"] }, { timeoutMs: 60_000 });
     expect(ended).toMatchObject({ exitCode: 3, outcome: "exited", out: "quick\n" });
-    expect(ended.ms).toBeLessThan(10_000);
+    expect(ended.ms).toBeLessThan(30_000);
     const killed = await run({ argv: ["sh", "-c", "kill -s KILL $$"] }, { timeoutMs: 60_000 });
     expect(killed).toMatchObject({ exitCode: 137, outcome: "signalled" });
     expect(await run({ argv: ["sh", "-c", "exit 124"] }, { timeoutMs: 60_000 })).toMatchObject({ outcome: "exited" });
@@ -63,7 +63,7 @@ export function killing(bench: Bench): void {
     await expect(start({ argv: ["true"] }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: "cancelled",
     });
-    await until(async () => (await processes(seconds)) === 0, 3000);
+    await until(async () => (await processes(seconds)) === 0, 30_000);
   });
 
   shows("killing a command that is over, or twice, is no error", async ({ start }) => {
@@ -83,7 +83,7 @@ export function killing(bench: Bench): void {
       set: started.set,
       handle: session.handle,
       argv: ["sh", "-c", tree(seconds)],
-      timeoutMs: 2500,
+      timeoutMs: 6000,
       graceMs: 500,
     };
     const child = Bun.spawn(
@@ -99,8 +99,8 @@ export function killing(bench: Bench): void {
     expect(new TextDecoder().decode(value)).toBe("before\n");
     child.kill("SIGKILL");
     await child.exited;
-    await until(async () => (await processes(seconds)) > 3, 2000);
-    await until(async () => (await processes(seconds)) === 0, 8000);
+    await until(async () => (await processes(seconds)) > 3, 30_000);
+    await until(async () => (await processes(seconds)) === 0, 60_000);
   });
 
   bench.showsAlone("command_capture", "everything of a session can be ended, and nothing beside it", async () => {

@@ -4,11 +4,11 @@ import { type Bench, finish } from "../bench.ts";
 /** Output as it happens, and no faster than it is taken. */
 export function streaming(bench: Bench): void {
   bench.shows("command_streaming", "output arrives while the command still runs", async ({ start }) => {
-    const running = await start({ argv: ["sh", "-c", "echo first; sleep 2; echo second"] });
+    const running = await start({ argv: ["sh", "-c", "echo first; sleep 60; echo second"] });
     const reader = running.stdout.getReader();
     const began = performance.now();
     const { value } = await reader.read();
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(performance.now() - began).toBeLessThan(30_000);
     expect(new TextDecoder().decode(value)).toBe("first\n");
     await running.kill();
     await reader.cancel();
@@ -49,9 +49,9 @@ export function streaming(bench: Bench): void {
     "a background child that holds stdout does not hold the result",
     async ({ start }) => {
       const began = performance.now();
-      const ended = await finish(await start({ argv: ["sh", "-c", "sleep 20 & echo done; exit 6"] }));
+      const ended = await finish(await start({ argv: ["sh", "-c", "sleep 120 & echo done; exit 6"] }));
       expect([ended.exitCode, ended.out]).toEqual([6, "done\n"]);
-      expect(performance.now() - began).toBeLessThan(5000);
+      expect(performance.now() - began).toBeLessThan(60_000);
     },
   );
 
@@ -60,7 +60,7 @@ export function streaming(bench: Bench): void {
     const ended = await finish(await start({ argv: ["sh", "-c", "echo first; yes >&1 & sleep 0.2; exit 6"] }));
     expect(ended.exitCode).toBe(6);
     expect(ended.out.startsWith("first\n")).toBe(true);
-    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(performance.now() - began).toBeLessThan(60_000);
   });
 
   bench.shows(

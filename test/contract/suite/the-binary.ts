@@ -117,7 +117,7 @@ function theBinaryBy(bench: Bench, way: Way): void {
       `echo before; setsid sleep ${seconds} & sleep ${seconds}`,
     ]);
     expect([ran.code, ran.out]).toEqual([124, "before\n"]);
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
     expect(await processesHere(seconds)).toBe(0);
   });
 
@@ -132,8 +132,8 @@ function theBinaryBy(bench: Bench, way: Way): void {
 
   shows("a background child that holds stdout does not hold the result", async () => {
     const began = performance.now();
-    const ran = await glue(["--", "sh", "-c", "sleep 30 & echo done; exit 4"]);
-    expect(performance.now() - began).toBeLessThan(15_000);
+    const ran = await glue(["--", "sh", "-c", "sleep 120 & echo done; exit 4"]);
+    expect(performance.now() - began).toBeLessThan(60_000);
     expect([ran.code, ran.out]).toEqual([4, "done\n"]);
   });
 
@@ -152,7 +152,7 @@ function theBinaryBy(bench: Bench, way: Way): void {
     child.kill("SIGKILL");
     await child.exited;
     expect(await processesHere(seconds)).toBeGreaterThan(1);
-    await until(async () => (await processesHere(seconds)) === 0, 10_000);
+    await until(async () => (await processesHere(seconds)) === 0, 60_000);
   });
 
   shows("the work is done on the folder given", async () => {

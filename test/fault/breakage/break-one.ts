@@ -168,7 +168,7 @@ async function breakIt(
     case "the keeper killed in a checkpoint": {
       // In the middle of one, where there is a middle.
       const { checkpoint } = run.meta(id);
-      await until("another checkpoint", () => run.meta(id).checkpoint?.at !== checkpoint?.at, 20_000);
+      await until("another checkpoint", () => run.meta(id).checkpoint?.at !== checkpoint?.at, 60_000);
       await Bun.sleep(CHECKPOINT_MS - 100 + random() * 400);
       signalKeeper("SIGKILL");
       return { broke: clock() };

@@ -107,7 +107,7 @@ export class Run {
         left = [...(await this.place.left(id)), ...this.processes(id)];
         return left.length === 0 && keeperOf(this.home, id) === undefined;
       };
-      await until("all is gone", gone, 15_000).catch(() => this.check(`left: ${left.join(", ")}`, false));
+      await until("all is gone", gone, 60_000).catch(() => this.check(`left: ${left.join(", ")}`, false));
     }
     this.check("what is somebody else's lives", await this.place.strangerLives());
   }

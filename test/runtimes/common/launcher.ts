@@ -72,7 +72,7 @@ export function processesWith(text: string): number[] {
 }
 
 /** Waits until `condition` holds; fails after `ms`. */
-export async function until(condition: () => boolean, ms = 5000): Promise<void> {
+export async function until(condition: () => boolean, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`still not so after ${ms} ms`);

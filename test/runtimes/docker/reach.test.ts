@@ -75,7 +75,7 @@ test("an engine that hangs is not reached, within the deadline", async () => {
   const error = await contact(listen("hang.sock", undefined));
   expect(error.code).toBe("runtimeUnreachable");
   expect(error.message).toContain("does not answer");
-  expect(performance.now() - started).toBeLessThan(3_000);
+  expect(performance.now() - started).toBeLessThan(10_000);
 });
 
 test("an engine that hangs up is not reached", async () => {

@@ -84,9 +84,9 @@ describe("a command on the host", () => {
 
   test("is not held by a child that keeps its stdin and never reads it", async () => {
     const began = performance.now();
-    const ended = await run(sh("sleep 20 <&0 >/dev/null 2>&1 & exit 2"), { stdin: new Uint8Array(5_000_000) });
+    const ended = await run(sh("sleep 60 <&0 >/dev/null 2>&1 & exit 2"), { stdin: new Uint8Array(5_000_000) });
     expect(ended.exitCode).toBe(2);
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 
   test("whose launcher was killed has an unknown outcome, not a made-up one", async () => {
