@@ -81,7 +81,10 @@ case $operation in
     [ "$3" = 0 ] || dd bs=1 skip="$3" count=0 <&4 2>/dev/null
     head -c "$4" <&4
     ;;
-  write) # $3 the size, $4 a name that is nobody's, $5 the mode or empty
+  write) # $3 the size, $4 a name that is nobody's, $5 the mode or empty, $6 the file to take it from, which goes; without it stdin
+    from=${6-} temporary=
+    trap 'rm -f -- "$temporary" "$from"' EXIT
+    trap 'exit 1' HUP INT TERM
     through_links
     [ ! -d "$path" ] || fail 'Is a directory'
     parent "$path"
@@ -90,12 +93,19 @@ case $operation in
       [ -f "$path" ] || fail 'not a regular file'
       [ -n "$mode" ] || mode=$(stat -c %a -- "$path")
     else
-      mkdir -p -- "$folder" || exit 1
+      [ -d "$folder" ] || mkdir -p -- "$folder" || exit 1
     fi
     temporary=$folder/.glue-$4
-    trap 'rm -f -- "$temporary"' EXIT
-    trap 'exit 1' HUP INT TERM
-    cat >"$temporary" || exit 1
+    if [ -z "$from" ]; then
+      cat >"$temporary" || exit 1
+    elif [ -O "$from" ] && [ -G "$from" ] && [ ! -g "$folder" ]; then
+      # Somebody else's, or for a folder that gives a group of its own, would differ from a new one by more than its mode.
+      mv -fT -- "$from" "$temporary" || exit 1
+      [ -n "$mode" ] || mode=644
+    else
+      cat <"$from" >"$temporary" || exit 1
+      rm -f -- "$from"
+    fi
     # Who sends may die in the middle.
     [ "$(stat -c %s -- "$temporary")" = "$3" ] || fail 'glue: not whole'
     if [ -e "$path" ]; then

@@ -12,8 +12,6 @@ import type { Sidecar } from "./sidecar.ts";
 const LONG_SECONDS = 3_600;
 /** The tools' words are read. */
 const AROUND = 'export LC_ALL=C; file=$1; shift; . "$file"';
-/** The same with a file for its input, which is gone when all is over. */
-const FROM_FILE = 'export LC_ALL=C; file=$1; exec <"$2" || exit 1; rm -f -- "$2"; shift 2; . "$file"';
 /** Below, one call that takes its input is quicker than two; above, it would be held in memory. */
 const PUT_FROM = INPUT_PIECE;
 const PUT_TO = 32 * 1024 * 1024;
@@ -39,9 +37,7 @@ export class ModalWorkspace extends StreamedFiles {
     if (size > PUT_FROM && size <= PUT_TO) {
       const from = `${spoolOf(this.#place)}/${crypto.randomUUID()}.put`;
       await put(this.#sidecar, from, gathered(bytes), { size, shown: showPath(at) });
-      const argv = [this.#place.sh, "-c", FROM_FILE, "glue", filesOf(this.#place), from, ...words];
-      const { code, stderr } = await runScript(this.#sidecar, argv, { timeout: LONG_SECONDS });
-      if (code !== 0) throw fileError("write", at, stderr);
+      await this.operate("write", at, [...words, from]);
       return;
     }
     const running = await RunningExec.start(this.#sidecar, this.#argv(words), { stdin: true, timeout: LONG_SECONDS });

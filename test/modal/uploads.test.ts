@@ -44,6 +44,15 @@ function uploads(sdk: Sdk): void {
         expect((await session.workspace.stat("/tmp/up"))?.mode).toBe(0o640);
         await session.workspace.write("/tmp/new/file", content);
         expect((await session.workspace.stat("/tmp/new/file"))?.mode).toBe(0o644);
+        // What a folder gives to what is made in it, and what a file had that is replaced.
+        const shared =
+          "cd /tmp/new && chgrp 1234 . && chmod 2775 . && touch kept && chown 1235:1236 kept && ln -s kept link";
+        await run(session, { argv: ["sh", "-c", shared] });
+        for (const name of ["team", "link"]) await session.workspace.write(`/tmp/new/${name}`, content);
+        const { stdout: owners } = await run(session, {
+          argv: ["stat", "-c", "%u:%g %s", "/tmp/new/team", "/tmp/new/kept"],
+        });
+        expect(owners.toString()).toBe("0:1234 3000000\n1235:1236 3000000\n");
 
         const failure = async (source: ReadableStream<Uint8Array>) => {
           try {
