@@ -52,8 +52,10 @@ export interface CaptureQuestion {
   /** Bytes of untracked content that may come back without asking. */
   readonly capBytes: number;
   readonly signal?: AbortSignal;
-  /** Told the commit as soon as the sandbox names it, which is before the pack has come. */
+  /** Told the last commit, or the one that will be it if nothing changes any more, as soon as the sandbox names it. */
   readonly onHead?: (commit: string) => void;
+  /** Told the pack as soon as it is whole, which is before the sandbox has ended; not where it stays there to be fetched. */
+  readonly onPack?: (pack: Uint8Array) => void;
 }
 
 /** Packs up to this size are part of the answer, which saves a round trip; larger ones are fetched in pieces. Bytes. */
@@ -76,7 +78,7 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
     },
   );
   const [stdout, stderr, result] = await Promise.all([
-    readAnswer(running.stdout, question.onHead),
+    readAnswer(running.stdout, question),
     new Response(running.stderr).text(),
     running.wait(),
   ]);
@@ -86,17 +88,27 @@ export async function askSandbox(executor: CommandExecutor, question: CaptureQue
   return readState(answer.lines, answer.rest, `${known(question.base).gitDir}/glue-pack`);
 }
 
-async function readAnswer(stdout: ByteStream, onHead: CaptureQuestion["onHead"]): Promise<Uint8Array> {
+async function readAnswer(stdout: ByteStream, { onHead, onPack }: CaptureQuestion): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
+  // The lines, as far as they are of interest yet.
   let begin = "";
+  let size = 0;
+  let pack: { from: number; to: number } | undefined;
   for await (const bytes of stdout) {
     pieces.push(bytes);
-    if (onHead === undefined) continue;
-    begin += Buffer.from(bytes).toString("latin1");
-    const head = /^head ([0-9a-f]+)\n/m.exec(begin)?.[1];
-    if (head === undefined) continue;
-    onHead(head);
-    onHead = undefined;
+    size += bytes.length;
+    if (pack === undefined) {
+      begin += Buffer.from(bytes).toString("latin1");
+      const head = /^(?:expect|head) ([0-9a-f]+)\n/m.exec(begin)?.[1];
+      if (head !== undefined) onHead?.(head);
+      const end = /^pack ([1-9]\d*)\nend\n/m.exec(begin);
+      if (end === null) continue;
+      const from = end.index + end[0].length;
+      pack = { from, to: from + Number(end[1]) };
+    }
+    if (size < pack.to) continue;
+    onPack?.(concat(pieces).subarray(pack.from, pack.to));
+    onPack = undefined;
   }
   return concat(pieces);
 }

@@ -76,15 +76,8 @@ index_only() {
 }
 # What came from the workspace's own objects is kept here too: its .git may be gone the next time.
 must_keep() { [ "$parent" != "$last_parent" ] || { [ "$news" = 1 ] && ! cmp -s "$refs" "$GLUE_GIT/glue-refs"; }; }
-named=$last naming=
-name_it() { [ "$final" = "$named" ] || own update-ref refs/glue/captured "$final" 2>"$tmp/ref.err"; }
-# While the rest is done, where all of it is here already.
-name_ahead() {
-  must_keep || [ "$final" = "$named" ] || {
-    name_it &
-    naming=$! named=$final
-  }
-}
+# The host can make itself ready.
+say_ahead() { printf 'expect %s\n' "$final"; }
 # What is new, as a pack. One that was not fetched whole the last time stays as it is, so that the fetching can be gone on with.
 make_pack() {
   pack=$tmp/pack
@@ -135,9 +128,8 @@ while [ "$passes" -lt 3 ]; do
   check &
   # While that looks: mostly nothing has moved, and then this is the answer.
   ready=0
-  if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && name_ahead && make_pack; then ready=1; fi
+  if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && say_ahead && make_pack; then ready=1; fi
   wait
-  naming=
   if [ -e "$tmp/quiescent" ]; then
     quiescent=1
     break
@@ -186,19 +178,14 @@ if [ "$ready" = 0 ] && ! make_pack; then
   fi
   make_pack || { cat "$tmp/tree.err" >&2; fail git pack-objects; }
 fi
-keep=0
-if must_keep; then keep=1; else name_ahead; fi
 wc -c <"$pack" >"$tmp/size" &
 sizing=$!
-if [ "$keep" = 1 ]; then
+if must_keep; then
   wait "$sizing"
   read -r size <"$tmp/size"
   if [ "$size" -le 1000000 ]; then own unpack-objects -q <"$pack"; else own index-pack --stdin --fix-thin <"$pack" >"$tmp/list"; fi 2>"$tmp/err" ||
     { cat "$tmp/err" >&2; fail git cannot keep what was captured; }
-  name_it
 fi
-[ -z "$naming" ] || wait "$naming"
-if [ -s "$tmp/ref.err" ]; then cat "$tmp/ref.err" >&2; fail git update-ref; fi
 # Both are open, and stay readable.
 exec 4<"$pack" 5<"$refs"
 printf '%s %s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" "$came" >"$tmp/glue-state" || fail noSpace cannot write to "$GLUE_GIT"

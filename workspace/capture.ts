@@ -19,13 +19,14 @@ import {
   openChangeStore,
   type StorePlace,
 } from "./capture-store.ts";
+import { OBJECTS } from "./cat-file.ts";
 import { type Pending, prepareFile, settleFiles } from "./durable-file.ts";
 import { ExpectedPack } from "./expected-pack.ts";
 import { fetchPack, INCOMING } from "./fetch-pack.ts";
 import { git, gitStream, gitVersion } from "./git.ts";
 import { REFS } from "./layout.ts";
-import { type CommitLine, commitsSince, MBOX_CAP_BYTES, makeMbox } from "./mbox.ts";
-import { diffTrees, type RawEntry, sides } from "./raw-diff.ts";
+import { type CommitLine, commitsSince, MBOX_CAP_BYTES, makeMbox, PATCHES } from "./mbox.ts";
+import { diffTreePair, type RawEntry, sides, TREE_PAIR } from "./raw-diff.ts";
 
 /** What a capture needs of a sandbox. */
 export interface CaptureSource {
@@ -109,11 +110,12 @@ export async function capture(source: CaptureSource, request: CaptureRequest): P
 
 async function attempt(source: CaptureSource, request: CaptureRequest, store: ChangeStore): Promise<CaptureResult> {
   const have = [...new Set((store.bundle?.refs ?? []).map((ref) => ref.id))];
-  const expected = new ExpectedPack(store.options, new Set([store.base.commit, ...have]));
+  const known = new Set([store.base.commit, ...have]);
+  const expected = new ExpectedPack(store.options, known, [PATCHES, TREE_PAIR, OBJECTS]);
   try {
-    return await bring(source, request, store, have, expected);
+    return await bring(source, request, { ...store, options: expected.options }, have, expected);
   } finally {
-    expected.drop();
+    await expected.drop();
   }
 }
 
@@ -124,7 +126,12 @@ async function bring(
   have: readonly string[],
   expected: ExpectedPack,
 ): Promise<CaptureResult> {
-  const question = { ...request, have, onHead: (head: string) => expected.expect(head) };
+  const question = {
+    ...request,
+    have,
+    onHead: (head: string) => expected.expect(head),
+    onPack: (pack: Uint8Array) => expected.begin(pack),
+  };
   const state =
     request.base.sandbox.gitDir === null
       ? await readArchive(source.executor, question, store)
@@ -258,8 +265,7 @@ async function describe(
   request: CaptureRequest,
   state: SandboxState,
 ): Promise<{ facts: CaptureFacts; files: Pending[] }> {
-  // Not the first to start: git takes longer to write the mbox.
-  const net = Promise.resolve().then(() => diffTrees(store.options, store.base.tree, state.tree));
+  const net = diffTreePair(store.options, store.base.tree, state.tree);
   const single = singleCommit(store, state);
   const [commits] = single === undefined ? await Promise.all([commitsSince(store, state.head), net]) : [[single]];
   const [mbox, changed] = await Promise.all([

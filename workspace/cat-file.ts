@@ -1,6 +1,9 @@
 import { GlueError } from "../spec/glue-error.ts";
 import { type GitOptions, git } from "./git.ts";
 
+/** Answers each line of its stdin with an object. */
+export const OBJECTS = ["cat-file", "--batch"] as const;
+
 /** An object; a character of its text stands for a byte (latin1). */
 export interface FoundObject {
   readonly id: string;
@@ -10,7 +13,7 @@ export interface FoundObject {
 /** The objects that these ids or revisions name, in the order asked for; undefined where there is none. No name holds white space. */
 export async function findObjects(options: GitOptions, names: readonly string[]): Promise<(FoundObject | undefined)[]> {
   const stdin = names.map((name) => `${name}\n`).join("");
-  const { stdout } = await git(["cat-file", "--batch"], { ...options, stdin });
+  const { stdout } = await git(OBJECTS, { ...options, stdin });
   const text = Buffer.from(stdout).toString("latin1");
   const found: (FoundObject | undefined)[] = [];
   for (let at = 0; at < text.length; ) {

@@ -3,6 +3,7 @@
 import { isGlueError } from "../spec/glue-error.ts";
 import { addPack } from "./capture-store.ts";
 import { type GitOptions, git } from "./git.ts";
+import { WaitingGits } from "./waiting-git.ts";
 
 /**
  * In packs up to this size git proves links as it reads them, by one thread and without compressing again what it completes them with:
@@ -10,28 +11,41 @@ import { type GitOptions, git } from "./git.ts";
  */
 const SMALL_BYTES = 256_000;
 const FAST = ["pack.threads=1", "core.compression=0"] as const;
+const INDEX = ["index-pack", "--stdin", "--fix-thin", "--strict"] as const;
 
-interface WaitingGit {
-  readonly input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly done: Promise<unknown>;
-  readonly stop: AbortController;
-}
-
-/** A pack that may come. git is started as soon as that is likely, and waits for it: starting takes it a part of all its time. */
+/** A pack that may come. */
 export class ExpectedPack {
-  readonly #options: GitOptions;
+  /** For whatever works on the pack's objects: with these, git waits already for what it is asked about them. */
+  readonly options: GitOptions;
+  readonly #waiting = new WaitingGits();
   readonly #known: ReadonlySet<string>;
-  #waiting: WaitingGit | undefined;
+  readonly #followers: readonly (readonly string[])[];
+  readonly #indexing: GitOptions;
+  #expected = false;
+  #adding: Promise<boolean> | undefined;
 
-  /** `options` as for the store, `known` the commits that it has. */
-  constructor(options: GitOptions, known: ReadonlySet<string>) {
-    this.#options = options;
+  /** `options` as for the store, `known` the commits that it has, `followers` the arguments of gits that the pack's objects are read by. */
+  constructor(options: GitOptions, known: ReadonlySet<string>, followers: readonly (readonly string[])[] = []) {
+    this.options = { ...options, waiting: this.#waiting };
+    this.#indexing = { ...this.options, config: [...(options.config ?? []), ...FAST] };
     this.#known = known;
+    this.#followers = followers;
   }
 
-  /** The sandbox says that this commit is the last one. */
+  /** The sandbox says that this commit is or may be the last one. */
   expect(head: string): void {
-    if (!this.#known.has(head)) this.#waiting ??= this.#start();
+    if (this.#expected || this.#known.has(head)) return;
+    this.#expected = true;
+    this.#waiting.start(INDEX, this.#indexing);
+    for (const args of this.#followers) this.#waiting.start(args, this.options);
+  }
+
+  /** It is here, though not everything that is said of it. */
+  begin(pack: Uint8Array): void {
+    if (!this.#expected) return;
+    this.#adding = this.#add(pack);
+    // Awaited by `add`; until then a failure is nobody's.
+    this.#adding.catch(() => undefined);
   }
 
   /**
@@ -39,42 +53,25 @@ export class ExpectedPack {
    * is no more than an open question: git refuses here also what it only frowns at elsewhere.
    */
   async add(pack: Uint8Array | Blob): Promise<boolean> {
+    return await (this.#adding ?? this.#add(pack));
+  }
+
+  /** Whatever was not added does not come any more. */
+  async drop(): Promise<void> {
+    this.#waiting.drop();
+    await this.#adding?.catch(() => undefined);
+  }
+
+  async #add(pack: Uint8Array | Blob): Promise<boolean> {
     if (pack instanceof Uint8Array && pack.length <= SMALL_BYTES) {
-      const { input, done } = this.#waiting ?? this.#start();
-      this.#waiting = undefined;
       try {
-        // A git that has ended already says why by that, and takes nothing any more.
-        input
-          .write(pack)
-          .then(() => input.close())
-          .catch(() => undefined);
-        await done;
+        await git(INDEX, { ...this.#indexing, stdin: pack });
         return true;
       } catch (error) {
         if (!isGlueError(error, "gitFailed")) throw error;
       }
     }
-    await addPack(this.#options, pack);
+    await addPack(this.options, pack);
     return false;
-  }
-
-  /** Whatever was not added does not come any more. */
-  drop(): void {
-    this.#waiting?.stop.abort();
-    this.#waiting = undefined;
-  }
-
-  #start(): WaitingGit {
-    const stop = new AbortController();
-    const pipe = new TransformStream<Uint8Array, Uint8Array>();
-    const done = git(["index-pack", "--stdin", "--fix-thin", "--strict"], {
-      ...this.#options,
-      config: [...(this.#options.config ?? []), ...FAST],
-      stdin: pipe.readable,
-      signal: stop.signal,
-    });
-    // Awaited when the pack is there; until then a failure is nobody's.
-    done.catch(() => undefined);
-    return { input: pipe.writable.getWriter(), done, stop };
   }
 }

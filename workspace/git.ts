@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import type { ByteStream } from "../runtimes/contract.ts";
 import { GlueError } from "../spec/glue-error.ts";
+import type { WaitingGits } from "./waiting-git.ts";
 
 /** Settings that every run gets on its command line, so that nothing of the user's configuration can run code or change bytes. */
 const SAFE_CONFIG: readonly string[] = [
@@ -44,6 +45,8 @@ export interface GitOptions {
   /** Transports git may use, colon separated (for instance `file` to fetch from a bundle). Default: none, so that nothing is ever fetched. */
   readonly allowProtocol?: string;
   readonly signal?: AbortSignal;
+  /** Where `stdin` is bytes or text, one of these is asked, if one has the same arguments, before another is started. */
+  readonly waiting?: WaitingGits;
 }
 
 export interface GitOutput {
@@ -78,6 +81,11 @@ export async function gitText(args: readonly string[], options: GitOptions = {})
 
 /** Starts git and hands out its stdout as a stream; an unread stream stops git. Errors as with `git`, through `done`. */
 export function gitStream(args: readonly string[], options: GitOptions = {}): GitStream {
+  const { stdin, waiting } = options;
+  if (waiting !== undefined && (typeof stdin === "string" || stdin instanceof Uint8Array)) {
+    const asked = waiting.ask(args, options, stdin);
+    if (asked !== undefined) return asked;
+  }
   const child = start(args, options);
   const stderr = readTail(child.stderr, STDERR_TAIL);
   const done = finish(args, options, child.exited, stderr);

@@ -5,6 +5,7 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import type { ChangeStore } from "./capture-store.ts";
+import { OBJECTS } from "./cat-file.ts";
 import { type GitOptions, gitStream } from "./git.ts";
 import { GLUE_IDENTITY, UNCOMMITTED_WORK } from "./layout.ts";
 import { type Meant, prepareTrial, type ReadyTrial } from "./mbox-trial.ts";
@@ -151,7 +152,7 @@ function sectionHead(path: string, before: Side | undefined, after: Side | undef
 /** Objects by their ids; undefined where one is missing or they are too large, which is seen before they are read. */
 async function readSmall(options: GitOptions, ids: readonly string[]): Promise<Map<string, string> | undefined> {
   const stdin = ids.map((id) => `${id}\n`).join("");
-  const reading = gitStream(["cat-file", "--batch"], { ...options, stdin });
+  const reading = gitStream(OBJECTS, { ...options, stdin });
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const bytes of reading.stdout) {

@@ -112,8 +112,11 @@ export const FORMAT = [
   "--no-cover-letter",
 ];
 
+/** Writes that of the range that its stdin names. */
+export const PATCHES = [...FORMAT, "--stdin"] as const;
+
 async function writePatches(store: ChangeStore, sessionDir: string, tip: string): Promise<Omit<Mbox, "exact">> {
-  const patches = gitStream([...FORMAT, `${store.base.commit}..${tip}`], store.options);
+  const patches = gitStream(PATCHES, { ...store.options, stdin: `${store.base.commit}..${tip}\n` });
   let size = 0;
   async function* capped() {
     for await (const bytes of patches.stdout) {

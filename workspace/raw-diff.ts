@@ -16,6 +16,17 @@ export async function diffTrees(options: GitOptions, from: string, to: string): 
   return [...groups(splitNul(stdout))].flatMap(({ entries }) => entries);
 }
 
+/** Compares the two trees that its stdin names. */
+export const TREE_PAIR = [...RAW, "--stdin"] as const;
+
+/** As `diffTrees`, of the ids of two trees, and by what may wait for them already. */
+export async function diffTreePair(options: GitOptions, from: string, to: string): Promise<RawEntry[]> {
+  const { stdout } = await git(TREE_PAIR, { ...options, stdin: `${from} ${to}\n` });
+  // The pair itself comes first, on a line of its own.
+  const entries = stdout.subarray(stdout.indexOf(0x0a) + 1);
+  return [...groups(splitNul(entries))].flatMap((group) => group.entries);
+}
+
 /** The entries that each of the commits changes in its first parent, in the order given. */
 export async function diffCommits(options: GitOptions, ids: readonly string[]): Promise<RawEntry[][]> {
   if (ids.length === 0) return [];
