@@ -1,7 +1,6 @@
 import { lstatSync } from "node:fs";
-import { isGlueError } from "../spec/glue-error.ts";
 import { readCommandLog } from "./command-log.ts";
-import { takeLock } from "./lock.ts";
+import { isLocked } from "./lock.ts";
 import { isFinal, type SessionMeta } from "./meta.ts";
 import { isAlive } from "./owner.ts";
 import type { Surroundings } from "./session.ts";
@@ -27,7 +26,7 @@ export async function judge(
   olderThanMs?: number,
 ): Promise<Verdict> {
   const verdict = judgeLocked(around, folder, meta, olderThanMs);
-  return verdict.verdict === "orphan" && (await isHeld(around, folder)) ? AT_WORK : verdict;
+  return verdict.verdict === "orphan" && (await isLocked(folder.lock)) ? AT_WORK : verdict;
 }
 
 /** The same for a holder of the session's lock. */
@@ -75,17 +74,6 @@ function judgeUse(
     return { verdict: "kept", why: `it is open for ${meta.tree.top}` };
   if (isInUse(around, folder)) return { verdict: "kept", why: "a command runs in it" };
   return { verdict: "orphan", why: `it was not used for ${Math.floor(unusedMs / 60_000)} minutes` };
-}
-
-/** Whether somebody holds the session's lock at this moment. */
-async function isHeld(around: Surroundings, folder: SessionFolder): Promise<boolean> {
-  try {
-    (await takeLock({ path: folder.lock, doing: "looking", facts: around.facts, waitMs: 0 })).release();
-    return false;
-  } catch (error) {
-    if (isGlueError(error, "sessionBusy")) return true;
-    throw error;
-  }
 }
 
 /** Only what is not there is gone: a folder that may not be looked at may well exist. */

@@ -37,6 +37,7 @@ export interface LockRequest {
 }
 
 const EXCLUSIVE_NOW = 2 | 4;
+const SHARED_NOW = 1 | 4;
 const POLL_MS = 25;
 
 /**
@@ -62,6 +63,25 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
     told = true;
     await Bun.sleep(POLL_MS);
   }
+}
+
+/**
+ * Whether somebody holds the lock at this moment. Any number may look at once, and none of them is taken for a holder. `homeUnusable` on
+ * a file system without locks.
+ */
+export async function isLocked(path: string): Promise<boolean> {
+  const flock = await loadFlock();
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw homeError(cause, path);
+  }
+  const failed = flock(fd, SHARED_NOW);
+  closeSync(fd);
+  if (NO_LOCKS.has(failed)) throw cannotLock(path, `flock fails with error ${failed}`);
+  return failed !== 0;
 }
 
 function touch(path: string): void {

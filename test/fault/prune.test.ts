@@ -60,8 +60,8 @@ describe("after a glue was killed", () => {
       glue(home, ["session", "list", "--json"], { cwd: folder }),
       glue(home, ["run", "-r", "host", "--", "true"], { cwd: folder }),
     ]);
-    for (const { stderr } of [listed, ran])
-      expect(stderr.split("\n").filter((line) => line.includes(notice))).toHaveLength(1);
+    for (const [who, { stderr }] of Object.entries({ listed, ran }))
+      expect([who, stderr.split("\n").filter((line) => line.includes(notice))]).toEqual([who, [stderr.trim()]]);
     for (const { stderr } of [quiet, json, await glue(home, ["version"], { cwd: folder })]) expect(stderr).toBe("");
     expect(listed.stdout).toContain("left behind");
 

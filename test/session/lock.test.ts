@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Lock, type LockRequest, readHolder, takeLock } from "../../session/lock.ts";
+import { isLocked, type Lock, type LockRequest, readHolder, takeLock } from "../../session/lock.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { machineWith } from "./support.ts";
 
@@ -36,6 +36,24 @@ test("a held lock says who holds it and what for; released, it is free again", a
   lock.release();
   lock.release();
   (await takeLock(request(path))).release();
+});
+
+test("whether a lock is held is seen by any number at once, none of which is taken for a holder", async () => {
+  const path = join(tempDir(), "lock");
+  const look = () => Promise.all(Array.from({ length: 20 }, () => isLocked(path)));
+  expect(new Set(await look())).toEqual(new Set([false]));
+  const lock = await takeLock(request(path));
+  expect(new Set(await look())).toEqual(new Set([true]));
+  lock.release();
+  // Looks of another process overlap with those of this one.
+  const other = `import { isLocked } from ${JSON.stringify(join(import.meta.dir, "../../session/lock.ts"))};
+    let seen = 0; for (let n = 0; n < 2000; n++) if (await isLocked(${JSON.stringify(path)})) seen++; process.exit(seen > 0 ? 1 : 0);`;
+  const child = Bun.spawn([process.execPath, "-e", other], { stderr: "inherit" });
+  while (child.exitCode === null) {
+    expect(await look()).not.toContain(true);
+    await Bun.sleep(1);
+  }
+  expect(await child.exited).toBe(0);
 });
 
 test("whoever waits is told once for whom, and gets the lock when it is released", async () => {
