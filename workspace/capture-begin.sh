@@ -31,10 +31,15 @@ if [ -e "$still" ]; then
   rm -f "$still"
 fi
 
-# Scratch of this run alone: what a killed capture still has under way cannot get between.
+# Scratch of this run alone: what a killed capture still has under way cannot get between. The files of the last one are emptied and
+# used again, because some file systems take long to make new files where others were removed a moment ago.
 for tmp in "$GLUE_GIT"/capture.*; do [ ! -e "$tmp" ] || rm -rf "$tmp"; done
 tmp=$GLUE_GIT/capture.$$
-mkdir "$tmp" || exit 1
+if [ -d "$GLUE_GIT/glue-scratch" ] && mv -T "$GLUE_GIT/glue-scratch" "$tmp"; then
+  for name in "$tmp"/*; do : >"$name" || exit 1; done
+else
+  mkdir "$tmp" || exit 1
+fi
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
 

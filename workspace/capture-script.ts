@@ -101,7 +101,7 @@ async function readAnswer(stdout: ByteStream, { onHead, onPack }: CaptureQuestio
       begin += Buffer.from(bytes).toString("latin1");
       const head = /^(?:expect|head) ([0-9a-f]+)\n/m.exec(begin)?.[1];
       if (head !== undefined) onHead?.(head);
-      const end = /^pack ([1-9]\d*)\nend\n/m.exec(begin);
+      const end = /^pack ([1-9]\d*)\n(?:.*\n)*?end\n/m.exec(begin);
       if (end === null) continue;
       const from = end.index + end[0].length;
       pack = { from, to: from + Number(end[1]) };

@@ -42,7 +42,7 @@ check() {
   [ "$looked" = 1 ] || { [ ! -s "$tmp/moved" ] && [ ! -s "$tmp/moved.err" ]; } || return 0
   [ ! -s "$tmp/moved" ] || ! lines <"$tmp/moved" | grep -qv '^? .*/$' || return 0
   if [ -s "$tmp/moved.err" ] && grep -qv '^warning: could not open directory ' "$tmp/moved.err"; then return 0; fi
-  [ -s "$tmp/add.err" ] || : >"$tmp/quiescent"
+  [ -s "$tmp/add.err" ] || echo 1 >"$tmp/quiescent"
 }
 
 # Trees hardly get smaller by compression.
@@ -130,7 +130,7 @@ while [ "$passes" -lt 3 ]; do
   ready=0
   if [ ! -s "$GLUE_GIT/glue-nested" ] && [ ! -s "$tmp/borders" ] && no_links && make_tree && index_is_plain && make_commit && say_ahead && make_pack; then ready=1; fi
   wait
-  if [ -e "$tmp/quiescent" ]; then
+  if [ -s "$tmp/quiescent" ]; then
     quiescent=1
     break
   fi
@@ -178,36 +178,27 @@ if [ "$ready" = 0 ] && ! make_pack; then
   fi
   make_pack || { cat "$tmp/tree.err" >&2; fail git pack-objects; }
 fi
-wc -c <"$pack" >"$tmp/size" &
-sizing=$!
+size=$(($(wc -c <"$pack")))
 if must_keep; then
-  wait "$sizing"
-  read -r size <"$tmp/size"
   if [ "$size" -le 1000000 ]; then own unpack-objects -q <"$pack"; else own index-pack --stdin --fix-thin <"$pack" >"$tmp/list"; fi 2>"$tmp/err" ||
     { cat "$tmp/err" >&2; fail git cannot keep what was captured; }
 fi
-# Both are open, and stay readable.
-exec 4<"$pack" 5<"$refs"
-printf '%s %s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" "$came" >"$tmp/glue-state" || fail noSpace cannot write to "$GLUE_GIT"
-mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" &
-moving=$!
-[ ! -e "$tmp/said" ] || cat "$tmp/said"
-printf 'tree %s\nhead %s\nparent %s\nheadref %s\ngit %s\npasses %d\nquiescent %d\n' "$tree" "$final" "$parent" "$headref" "$state" "$passes" "$quiescent"
-[ -s "$tmp/shallow" ] && sed 's/^/shallow /' "$tmp/shallow"
-cat <&5
-wait "$moving" || fail noSpace cannot write to "$GLUE_GIT"
-wait
-read -r size <"$tmp/size"
-if [ "$size" -gt "$GLUE_INLINE" ] && [ "$pack" = "$tmp/pack" ]; then
+printf '%s %s %s %s %s %s\n' "$seed" "$final" "$tree" "$parent" "$parent_tree" "$came" >"$tmp/glue-state" && echo end >"$tmp/end" || fail noSpace cannot write to "$GLUE_GIT"
+where= inline=$pack
+if [ "$size" -gt "$GLUE_INLINE" ]; then
+  where=' file' inline=
   # Killed in between, it leaves a pack that nothing is said of.
-  { rm -f "$GLUE_GIT/glue-wanted" && mv "$pack" "$GLUE_GIT/glue-pack" && mv "$tmp/glue-wanted" "$GLUE_GIT/"; } || fail noSpace cannot write to "$GLUE_GIT"
+  [ "$pack" != "$tmp/pack" ] || { rm -f "$GLUE_GIT/glue-wanted" && mv "$pack" "$GLUE_GIT/glue-pack" && mv "$tmp/glue-wanted" "$GLUE_GIT/"; } || fail noSpace cannot write to "$GLUE_GIT"
 fi
-trap - EXIT
-rm -rf "$tmp" &
-if [ "$size" -le "$GLUE_INLINE" ]; then
-  printf 'pack %d\nend\n' "$size"
-  cat <&4
-else
-  printf 'pack %d file\nend\n' "$size"
-fi
-wait
+[ ! -s "$tmp/said" ] || cat "$tmp/said"
+[ ! -s "$tmp/shallow" ] || sed 's/^/shallow /' "$tmp/shallow"
+printf 'tree %s\nhead %s\nparent %s\nheadref %s\ngit %s\npasses %d\nquiescent %d\n' "$tree" "$final" "$parent" "$headref" "$state" "$passes" "$quiescent"
+printf 'pack %d%s\n' "$size" "$where"
+cat "$refs" "$tmp/end" ${inline:+"$inline"}
+# Where this fails the answer does not count, and the next capture goes on from where this one began.
+mv "$tmp/index" "$tmp/glue-state" "$refs" "$GLUE_GIT/" || {
+  echo "cannot write to $GLUE_GIT" >&2
+  exit 3
+}
+# Only files that the next one begins with anyway.
+if [ "$ready$reseed" = 10 ] && mv -T "$tmp" "$GLUE_GIT/glue-scratch" 2>/dev/null; then trap - EXIT; fi

@@ -15,13 +15,14 @@ const INDEX = ["index-pack", "--stdin", "--fix-thin", "--strict"] as const;
 
 /** A pack that may come. */
 export class ExpectedPack {
-  /** For whatever works on the pack's objects: with these, git waits already for what it is asked about them. */
+  /** For whatever works on the pack's objects: with these, git starts while they are still being added. */
   readonly options: GitOptions;
   readonly #waiting = new WaitingGits();
   readonly #known: ReadonlySet<string>;
   readonly #followers: readonly (readonly string[])[];
   readonly #indexing: GitOptions;
   #expected = false;
+  #later: ReturnType<typeof setTimeout> | undefined;
   #adding: Promise<boolean> | undefined;
 
   /** `options` as for the store, `known` the commits that it has, `followers` the arguments of gits that the pack's objects are read by. */
@@ -37,7 +38,6 @@ export class ExpectedPack {
     if (this.#expected || this.#known.has(head)) return;
     this.#expected = true;
     this.#waiting.start(INDEX, this.#indexing);
-    for (const args of this.#followers) this.#waiting.start(args, this.options);
   }
 
   /** It is here, though not everything that is said of it. */
@@ -46,6 +46,10 @@ export class ExpectedPack {
     this.#adding = this.#add(pack);
     // Awaited by `add`; until then a failure is nobody's.
     this.#adding.catch(() => undefined);
+    // Not before: until then the sandbox, which may be this machine, has work for every processor. And the pack is on its way first.
+    this.#later = setTimeout(() => {
+      for (const args of this.#followers) this.#waiting.start(args, this.options);
+    });
   }
 
   /**
@@ -58,6 +62,7 @@ export class ExpectedPack {
 
   /** Whatever was not added does not come any more. */
   async drop(): Promise<void> {
+    clearTimeout(this.#later);
     this.#waiting.drop();
     await this.#adding?.catch(() => undefined);
   }
