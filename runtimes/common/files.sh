@@ -88,10 +88,12 @@ case $operation in
     through_links
     [ ! -d "$path" ] || fail 'Is a directory'
     parent "$path"
-    mode=$5
+    mode=$5 owner=
     if [ -e "$path" ]; then
       [ -f "$path" ] || fail 'not a regular file'
-      [ -n "$mode" ] || mode=$(stat -c %a -- "$path")
+      old=$(stat -c '%a %u:%g' -- "$path") || exit 1
+      owner=${old#* }
+      [ -n "$mode" ] || mode=${old% *}
     else
       [ -d "$folder" ] || mkdir -p -- "$folder" || exit 1
     fi
@@ -107,11 +109,9 @@ case $operation in
       rm -f -- "$from"
     fi
     # Who sends may die in the middle.
-    [ "$(stat -c %s -- "$temporary")" = "$3" ] || fail 'glue: not whole'
-    if [ -e "$path" ]; then
-      owner=$(stat -c %u:%g -- "$path")
-      [ "$owner" = "$(stat -c %u:%g -- "$temporary")" ] || chown "$owner" -- "$temporary" 2>/dev/null
-    fi
+    new=$(stat -c '%s %u:%g' -- "$temporary") || exit 1
+    [ "${new% *}" = "$3" ] || fail 'glue: not whole'
+    [ -z "$owner" ] || [ "$owner" = "${new#* }" ] || chown "$owner" -- "$temporary" 2>/dev/null
     if [ -n "$mode" ]; then chmod "$mode" -- "$temporary" || exit 1; fi
     mv -fT -- "$temporary" "$path" || exit 1
     trap - EXIT

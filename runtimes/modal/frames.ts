@@ -42,13 +42,12 @@ export function createFrameReader(): (arrived: Uint8Array) => [Message, Uint8Arr
   };
 }
 
-/** The bytes of one frame. */
-export function frame(message: object, payload?: Uint8Array): Uint8Array {
+/** The line of one frame; its payload follows as it is. */
+export function frameLine(message: object, payload?: Uint8Array): Uint8Array {
   const line = JSON.stringify({
     jsonrpc: "2.0",
     ...message,
     ...(payload === undefined ? {} : { bytes: payload.length }),
   });
-  const head = Buffer.from(`${line}\n`);
-  return payload === undefined ? head : Buffer.concat([head, payload]);
+  return Buffer.from(`${line}\n`);
 }

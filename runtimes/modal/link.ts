@@ -8,8 +8,8 @@ import type { Python } from "./python.ts";
 /** The way to a sidecar: bytes there and bytes back. */
 export interface Link {
   readonly output: AsyncIterable<Uint8Array>;
-  /** Queues; a link that has ended takes nothing, which its output's end tells. */
-  write(bytes: Uint8Array): void;
+  /** Queues a frame, whose payload must stay as it is; a link that has ended takes nothing, which its output's end tells. */
+  write(line: Uint8Array, payload?: Uint8Array): void;
   /** Says that nothing more is to come. */
   end(): void;
   /** Says so, and no longer holds up the end of this process: the other side may have more to do. */
@@ -57,8 +57,9 @@ export function startProcess(python: Python): Link {
     return {
       output: child.stdout,
       over,
-      write(bytes) {
-        child.stdin.write(bytes);
+      write(line, payload) {
+        child.stdin.write(line);
+        if (payload !== undefined) child.stdin.write(payload);
         void Promise.resolve(child.stdin.flush()).catch(ignoreClosed);
       },
       end: () => void Promise.resolve(child.stdin.end()).catch(ignoreClosed),
@@ -94,7 +95,10 @@ export async function connectTo(path: string): Promise<Link | undefined> {
   return {
     output: socket,
     over: over.promise,
-    write: (bytes) => void socket.write(bytes),
+    write(line, payload) {
+      socket.write(line);
+      if (payload !== undefined) socket.write(payload);
+    },
     end: () => void socket.end(),
     leave: () => void socket.end(),
     kill: () => void socket.destroy(),

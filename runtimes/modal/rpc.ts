@@ -1,5 +1,5 @@
 import type { GlueError } from "../contract.ts";
-import { createFrameReader, frame, type Message } from "./frames.ts";
+import { createFrameReader, frameLine, type Message } from "./frames.ts";
 import type { Link } from "./link.ts";
 import { sidecarFailure } from "./sidecar-errors.ts";
 
@@ -65,7 +65,7 @@ export class Rpc {
   #send(message: object, payload?: Uint8Array): void {
     if (this.#over !== undefined) return;
     try {
-      this.#link.write(frame(message, payload));
+      this.#link.write(frameLine(message, payload), payload);
     } catch {
       // It is ending; what waits for it is told by #listen.
     }

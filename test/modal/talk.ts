@@ -1,5 +1,5 @@
 /** One end of sidecar/PROTOCOL.md for tests that look at the other: without the adapter. */
-import { createFrameReader, frame, type Message } from "../../runtimes/modal/frames.ts";
+import { createFrameReader, frameLine, type Message } from "../../runtimes/modal/frames.ts";
 import { sidecarFile } from "../../runtimes/modal/program.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { type ModalDouble, pythonOf, type Sdk } from "./double.ts";
@@ -32,7 +32,8 @@ export class Talk {
   }
 
   say(message: object, payload?: Uint8Array): void {
-    this.child.stdin.write(frame(message, payload));
+    this.child.stdin.write(frameLine(message, payload));
+    if (payload !== undefined) this.child.stdin.write(payload);
     void this.child.stdin.flush();
   }
 

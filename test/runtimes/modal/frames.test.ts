@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
-import { createFrameReader, frame } from "../../../runtimes/modal/frames.ts";
+import { createFrameReader, frameLine } from "../../../runtimes/modal/frames.ts";
 
 test("frames arrive whole and in order, however they are cut", () => {
   const bytes = Uint8Array.from({ length: 300 }, (_, i) => i % 256);
   const stream = Buffer.concat([
-    frame({ id: 1 }),
-    frame({ method: "output" }, bytes),
-    frame({ id: 2 }, new Uint8Array()),
+    frameLine({ id: 1 }),
+    frameLine({ method: "output" }, bytes),
+    bytes,
+    frameLine({ id: 2 }, new Uint8Array()),
   ]);
   for (const size of [1, 7, 64, stream.length]) {
     const take = createFrameReader();
