@@ -2,11 +2,12 @@
 import { readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { CommandExecutor, Progress, Workspace } from "../runtimes/contract.ts";
-import { GlueError, isGlueError } from "../spec/glue-error.ts";
+import { isGlueError } from "../spec/glue-error.ts";
 import { splitNul } from "./bytes.ts";
 import { readArchive } from "./capture-archive.ts";
 import { bundleHead } from "./capture-bundle.ts";
 import { captureInside } from "./capture-inside.ts";
+import { prove, type Reading, readChange } from "./capture-proof.ts";
 import { askSandbox, type CapturedRef, type SandboxState } from "./capture-script.ts";
 import {
   addBorders,
@@ -14,8 +15,6 @@ import {
   CAPTURE_FILES,
   type ChangeStore,
   healChangeStore,
-  idsOf,
-  isWhole,
   openChangeStore,
   type StorePlace,
 } from "./capture-store.ts";
@@ -26,7 +25,7 @@ import { fetchPack, INCOMING } from "./fetch-pack.ts";
 import { git, gitStream, gitVersion } from "./git.ts";
 import { REFS } from "./layout.ts";
 import { type CommitLine, commitsSince, MBOX_CAP_BYTES, makeMbox, PATCHES } from "./mbox.ts";
-import { diffTreePair, type RawEntry, sides, TREE_PAIR } from "./raw-diff.ts";
+import { type RawEntry, sides, TREE_PAIR } from "./raw-diff.ts";
 
 /** What a capture needs of a sandbox. */
 export interface CaptureSource {
@@ -157,7 +156,11 @@ async function bring(
   const linked = pack !== undefined && (await expected.add(pack));
   addBorders(store, borders(store, state));
   const bundle = await makeBundle(store, request.sessionDir, refs, have.length === 0 ? pack : undefined);
-  const [described] = await Promise.all([describe(store, request, state), prove(store, state, have, linked)]);
+  const reading = readChange(store, state);
+  const [described] = await Promise.all([
+    describe(store, request, state, reading),
+    prove(store, state, reading, linked ? undefined : have),
+  ]);
   const files = [bundle, ...described.files];
   const stale = Object.values(CAPTURE_FILES).filter((name) => !files.some(({ path }) => basename(path) === name));
   await settleFiles(request.sessionDir, files, stale);
@@ -208,34 +211,6 @@ function borders(store: ChangeStore, state: SandboxState): string[] {
   return state.shallow.filter((id) => id !== store.base.commit);
 }
 
-/**
- * Proves that what came over makes the state whole: every object is there, and the tree is the sandbox's. `linked` says that every
- * object that came points to nothing that is missing; then it is enough that the tips are there.
- */
-async function prove(store: ChangeStore, state: SandboxState, have: readonly string[], linked: boolean): Promise<void> {
-  const tips = [state.head, ...state.refs.map((ref) => ref.id)];
-  const single = singleCommit(store, state);
-  const [[tree, parent, ...found], whole] = await Promise.all([
-    idsOf(store.options, [`${state.head}^{tree}`, `${state.head}^1`, ...tips]),
-    linked || isWhole(store.options, tips, [store.base.commit, ...have]),
-  ]);
-  if (!whole || found.includes(undefined)) {
-    throw new GlueError("gitFailed", "What came back from the sandbox is not whole: objects are missing.");
-  }
-  if (single !== undefined && parent !== store.base.commit) {
-    throw new GlueError("gitFailed", `The commit ${state.head} does not stand on the base.`);
-  }
-  if (tree !== state.tree) {
-    throw new GlueError("gitFailed", `The tree that came back is ${tree}, but the sandbox's is ${state.tree}.`);
-  }
-}
-
-/** The change where it is nothing but uncommitted work on the base; git need not be asked then. */
-function singleCommit(store: ChangeStore, state: SandboxState): CommitLine | undefined {
-  if (state.parent !== store.base.commit || state.head === state.parent) return undefined;
-  return { id: state.head, parents: [state.parent] };
-}
-
 /** `runtime.bundle`: everything since the base in one. The first pack is that by itself. */
 async function makeBundle(
   store: ChangeStore,
@@ -264,12 +239,11 @@ async function describe(
   store: ChangeStore,
   request: CaptureRequest,
   state: SandboxState,
+  { net, single, objects }: Reading,
 ): Promise<{ facts: CaptureFacts; files: Pending[] }> {
-  const net = diffTreePair(store.options, store.base.tree, state.tree);
-  const single = singleCommit(store, state);
   const [commits] = single === undefined ? await Promise.all([commitsSince(store, state.head), net]) : [[single]];
   const [mbox, changed] = await Promise.all([
-    makeMbox(store, request.sessionDir, state.head, commits, net),
+    makeMbox(store, request.sessionDir, state.head, { net, commits, objects }),
     net.then((entries) => filesChanged(store, state.tree, entries)),
   ]);
   const facts: CaptureFacts = {

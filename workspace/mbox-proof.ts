@@ -17,13 +17,18 @@ const MOST_ENTRIES = 2_000;
 const MOST_BYTES = 8_000_000;
 
 /** The commit, and the files as they were before it; a character stands for a byte (latin1). */
-interface ProofObjects {
+export interface ProofObjects {
   readonly commit: string;
   readonly before: ReadonlyMap<string, string>;
 }
 
+/** `objects`: what `readProofObjects` gives, where it was asked already. */
+export interface ProvenMeant extends Meant {
+  readonly objects?: Promise<ProofObjects | undefined> | undefined;
+}
+
 /** Makes ready to say what `git am` makes of an mbox: by reading it, and by a trial only where that does not tell. */
-export async function prepareProof(store: ChangeStore, meant: Meant): Promise<ReadyTrial> {
+export async function prepareProof(store: ChangeStore, meant: ProvenMeant): Promise<ReadyTrial> {
   const proof = await proofOf(store, meant);
   if (proof === undefined) return await prepareTrial(store, meant);
   return {
@@ -37,15 +42,18 @@ export async function prepareProof(store: ChangeStore, meant: Meant): Promise<Re
  * Undefined where only a trial can tell. Else: whether `git am` surely makes the commit of this mbox, but for committer and id; `false`
  * says nothing.
  */
-export async function proofOf(store: ChangeStore, meant: Meant): Promise<((mbox: string) => boolean) | undefined> {
+export async function proofOf(
+  store: ChangeStore,
+  meant: ProvenMeant,
+): Promise<((mbox: string) => boolean) | undefined> {
   const [commit, ...more] = meant.commits;
   if (commit === undefined || more.length > 0) return undefined;
-  const objects = await readObjects(store, commit, meant.net);
+  const objects = await (meant.objects ?? readProofObjects(store, commit, meant.net));
   return objects === undefined ? undefined : (mbox) => isProven(store, mbox, { commit, net: meant.net, objects });
 }
 
-/** What a proof has to read; undefined where only a trial can tell, or where it is too much. */
-async function readObjects(
+/** What a proof has to read; undefined where only a trial can tell, where it is too much, or where something of it is missing. */
+export async function readProofObjects(
   { options }: ChangeStore,
   commit: string,
   net: readonly RawEntry[],

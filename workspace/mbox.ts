@@ -4,7 +4,7 @@ import { CAPTURE_FILES, type ChangeStore } from "./capture-store.ts";
 import { type Pending, prepareFile } from "./durable-file.ts";
 import { gitStream, gitText } from "./git.ts";
 import { GLUE_IDENTITY } from "./layout.ts";
-import { prepareProof } from "./mbox-proof.ts";
+import { type ProvenMeant, prepareProof } from "./mbox-proof.ts";
 import type { Trial } from "./mbox-trial.ts";
 import type { RawEntry } from "./raw-diff.ts";
 
@@ -25,6 +25,14 @@ export interface Mbox {
 export interface CommitLine {
   readonly id: string;
   readonly parents: readonly string[];
+}
+
+/** A change, as an mbox is made from it. */
+export interface MboxSource extends Pick<ProvenMeant, "objects"> {
+  /** What differs between the base and the last tree. */
+  readonly net: Promise<readonly RawEntry[]>;
+  /** Those that are new, as `commitsSince` lists them. */
+  readonly commits: readonly CommitLine[];
 }
 
 /** Lists what `head` adds to the base (and to `known`, as far as those are here), oldest first. */
@@ -53,17 +61,16 @@ function isLine(base: string, commits: readonly CommitLine[]): boolean {
 /**
  * Makes `runtime.mbox`. A history that mail cannot express (merges, other roots), or whose commits it cannot carry one by one (a
  * message that looks like a patch, carriage returns), is written as one patch from the base to the last tree, if that works, so that
- * what `git am` makes of it is at least the right tree. `net` is what differs between the two.
+ * what `git am` makes of it is at least the right tree.
  */
 export async function makeMbox(
   store: ChangeStore,
   sessionDir: string,
   head: string,
-  commits: readonly CommitLine[],
-  net: Promise<readonly RawEntry[]>,
+  { net, commits, objects }: MboxSource,
 ): Promise<Mbox> {
   if (isLine(store.base.commit, commits)) {
-    const tried = await writeAndTry(store, sessionDir, head, { net, commits: commits.map(({ id }) => id) });
+    const tried = await writeAndTry(store, sessionDir, head, { net, commits: commits.map(({ id }) => id), objects });
     if (tried.truncated) return { ...tried, exact: false };
     if (tried.sameTree) return tried;
   }
@@ -78,7 +85,7 @@ async function writeAndTry(
   store: ChangeStore,
   sessionDir: string,
   tip: string,
-  meant: { net: Promise<readonly RawEntry[]>; commits: readonly string[] },
+  meant: Omit<ProvenMeant, "net"> & Pick<MboxSource, "net">,
 ): Promise<Mbox & Trial> {
   const ready = meant.net.then((net) => prepareProof(store, { ...meant, net }));
   const [mbox, trial] = await Promise.allSettled([writePatches(store, sessionDir, tip), ready]);
