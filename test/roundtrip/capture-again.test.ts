@@ -11,7 +11,7 @@ import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
 import { captureMoving, captureProven, landProven } from "../workspace/proof.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-again-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const MAKE = `seq 1 5000 >numbers; mkdir d; echo x >d/x; printf '*.log\\n.env\\n' >.gitignore; git add -A; git commit -qm start`;
 const SLOW = 300_000;

@@ -11,7 +11,7 @@ import { handStage, type Staged, sh } from "../workspace/hand-stage.ts";
 import { fingerprint, landProven, treeOnDisk } from "../workspace/proof.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-archive-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const MAKE = `
   printf 'one\\ntwo\\n' >a.txt; mkdir -p src/deep; seq 1 100 >src/deep/n; ln -s a.txt link

@@ -7,7 +7,7 @@ import { handStage, sh } from "../workspace/hand-stage.ts";
 import { captureProven, landProven } from "../workspace/proof.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-index-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const MAKE = "seq 1 9 >a; seq 1 9 >b; mkdir d; echo x >d/x; git add -A; git commit -qm start";
 const INDEX = "refs/glue/pending/index";

@@ -7,7 +7,7 @@ import { handStage } from "../workspace/hand-stage.ts";
 import { captureProven, landProven } from "../workspace/proof.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-capture-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const MAKE = `
   printf 'one\\ntwo\\nthree\\n' >a.txt

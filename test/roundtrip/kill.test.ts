@@ -10,7 +10,7 @@ import { killAfter } from "./killing.ts";
 import { runs } from "./random-tree.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-kill-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const RUNS = runs(12, 200).numRuns;
 const MAKE =

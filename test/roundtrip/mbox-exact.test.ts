@@ -7,7 +7,7 @@ import { handStage, sh } from "../workspace/hand-stage.ts";
 import { captureProven, landProven } from "../workspace/proof.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-mbox-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const MAKE = "seq 1 9 >a; mkdir d; seq 1 50 >d/x; git add -A; git commit -qm start";
 const PATCH_IN_MESSAGE = String.raw`x\n\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y`;

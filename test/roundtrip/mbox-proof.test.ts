@@ -12,7 +12,7 @@ import { diffTrees } from "../../workspace/raw-diff.ts";
 import { PLAIN_ENV, sh } from "../workspace/hand-stage.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-proof-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 /** Content by path; a path that ends with `!` can be run. */
 type Files = Readonly<Record<string, string>>;

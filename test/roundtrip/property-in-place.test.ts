@@ -16,7 +16,7 @@ import { treeOnDisk } from "../workspace/proof.ts";
 import { attempt, edit, runs, start } from "./random-tree.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-property-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 120_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const RUNS = runs(12, 1000);
 

@@ -13,7 +13,7 @@ import { captureProven, landProven } from "../workspace/proof.ts";
 import { attempt, edit, path, runs, start, word } from "./random-tree.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "glue-property-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }), 120_000);
+afterAll(() => rmSync(parent, { recursive: true, force: true }), 600_000);
 
 const branch = fc.constantFrom("main", "one", "two", "x/y");
 const message = fc.oneof(

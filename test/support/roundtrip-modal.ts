@@ -67,6 +67,7 @@ function start(): Service {
 }
 
 export const onModal: Elsewhere = {
+  rootOnly: "commands in Modal's sandboxes are root's, and so is the SDK of these tests",
   env: () => ({ ...service().env, MODAL_PYTHON: pythonOf(SDK) }),
   sandbox: modalSandbox,
   sessionFolders(sessions, id) {

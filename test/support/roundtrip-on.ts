@@ -24,9 +24,12 @@ export function whereEnv(): Readonly<Record<string, string>> {
   return elsewhere?.env() ?? {};
 }
 
+/** As `Elsewhere` has it. */
+export const rootOnly = elsewhere?.rootOnly;
+
 /** Lets commands in a sandbox of the tests use a file, or a folder with all that is in it, whosever it is. */
 export function openTree(path: string): void {
-  if (elsewhere !== undefined) Bun.spawnSync(["chmod", "-R", "a+rwX", path]);
+  if (elsewhere !== undefined && rootOnly === undefined) Bun.spawnSync(["chmod", "-R", "a+rwX", path]);
 }
 
 /** A new folder as `tempDir` makes it, that commands in a sandbox of the tests can write to under the same path. */

@@ -33,6 +33,8 @@ export interface Elsewhere {
   sessionFolders(sessions: string, id: string): SessionFolders;
   /** HOME of commands inside. */
   readonly home: string;
+  /** Where commands inside are root's, and a glue of another user does not come that far: why. */
+  readonly rootOnly?: string;
 }
 
 /** The sandbox with its scripts run by a user whom file modes bind. */

@@ -11,9 +11,10 @@ import { type Need, testNeeding, testUnless } from "../../support/needs.ts";
 import { openTempDir, whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 
-/** A test of the corner that the table calls `title`. */
-export function corner(title: string, needs: readonly Need[], run: () => unknown): void {
-  testNeeding(needs, title, run, 300_000);
+/** A test of the corner that the table calls `title`; `unless`: why it has nothing to say here. */
+export function corner(title: string, needs: readonly Need[], run: () => unknown, unless?: string): void {
+  if (unless === undefined) testNeeding(needs, title, run, 300_000);
+  else testUnless(unless, title, run);
 }
 
 /** The same for a corner that takes minutes. */

@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { join } from "node:path";
 import { capture } from "../../../workspace/capture.ts";
 import { glue } from "../../support/glue.ts";
-import { whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
+import { rootOnly, whereEnv, whereFlags } from "../../support/roundtrip-on.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { handStage, PLAIN_ENV, sh } from "../../workspace/hand-stage.ts";
 import { captureMoving, landProven } from "../../workspace/proof.ts";
@@ -140,49 +140,64 @@ function ofAnother(make: string): Place {
   };
 }
 
-corner("a tracked file that cannot be read", ["root", "linux"], async () => {
-  const of = ofAnother(`${START}; echo changed >>a; chmod 000 a`);
-  const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "true");
-  expect([ran.code, ran.stdout]).toEqual([125, ""]);
-  expect(ran.stderr).toContain("A tracked file cannot be read");
-  of.here("chmod 644 a");
-  const started = await of.glue("session", "start", "-q", "--copy", ...whereFlags());
-  const id = started.stdout.trim();
-  await of.glue("exec", "-s", id, "--", "sh", "-c", "echo more >>d/b; chmod 000 d/b");
-  const closed = await of.glue("session", "close", id);
-  expect([closed.code, closed.stderr]).toEqual([1, expect.stringContaining("cannot be read")]);
-  await of.glue("exec", "-s", id, "--", "chmod", "644", "d/b");
-  expect((await of.glue("session", "close", id)).code).toBe(0);
-  // Here it became unreadable meanwhile: no merge may take that for a deletion.
-  of.here("chmod 000 d/b");
-  const merged = await of.glue("session", "apply", id, "--in-place");
-  expect([merged.code === 0, merged.stdout]).toEqual([false, ""]);
-  expect(merged.stderr).toContain("cannot be read");
-  expect((await of.glue("session", "apply", id)).stdout).toStartWith("applied exactly");
-});
+corner(
+  "a tracked file that cannot be read",
+  ["root", "linux"],
+  async () => {
+    const of = ofAnother(`${START}; echo changed >>a; chmod 000 a`);
+    const ran = await of.glue("run", "--copy", ...whereFlags(), "--", "true");
+    expect([ran.code, ran.stdout]).toEqual([125, ""]);
+    expect(ran.stderr).toContain("A tracked file cannot be read");
+    of.here("chmod 644 a");
+    const started = await of.glue("session", "start", "-q", "--copy", ...whereFlags());
+    const id = started.stdout.trim();
+    await of.glue("exec", "-s", id, "--", "sh", "-c", "echo more >>d/b; chmod 000 d/b");
+    const closed = await of.glue("session", "close", id);
+    expect([closed.code, closed.stderr]).toEqual([1, expect.stringContaining("cannot be read")]);
+    await of.glue("exec", "-s", id, "--", "chmod", "644", "d/b");
+    expect((await of.glue("session", "close", id)).code).toBe(0);
+    // Here it became unreadable meanwhile: no merge may take that for a deletion.
+    of.here("chmod 000 d/b");
+    const merged = await of.glue("session", "apply", id, "--in-place");
+    expect([merged.code === 0, merged.stdout]).toEqual([false, ""]);
+    expect(merged.stderr).toContain("cannot be read");
+    expect((await of.glue("session", "apply", id)).stdout).toStartWith("applied exactly");
+  },
+  rootOnly,
+);
 
-corner("untracked files and folders that cannot be read", ["root", "linux"], async () => {
-  const of = ofAnother(`${START}; echo secret >secret; mkdir closed; echo in >closed/in; chmod 000 secret closed`);
-  const { id, said } = await session(
-    of,
-    "test ! -e secret; echo more >>a; echo s >mine; mkdir shut; echo x >shut/x; chmod 000 mine shut",
-  );
-  expect(said).toContain("secret");
-  expect(said).toContain("closed/");
-  expect(said).toContain("Left behind, because it cannot be read: mine");
-  const applied = await of.glue("session", "apply", id);
-  expect(applied.stdout).toStartWith("applied exactly");
-  expect(of.here(`git ls-tree -r --name-only glue/${id}`)).toBe("a\nd/b");
-});
+corner(
+  "untracked files and folders that cannot be read",
+  ["root", "linux"],
+  async () => {
+    const of = ofAnother(`${START}; echo secret >secret; mkdir closed; echo in >closed/in; chmod 000 secret closed`);
+    const { id, said } = await session(
+      of,
+      "test ! -e secret; echo more >>a; echo s >mine; mkdir shut; echo x >shut/x; chmod 000 mine shut",
+    );
+    expect(said).toContain("secret");
+    expect(said).toContain("closed/");
+    expect(said).toContain("Left behind, because it cannot be read: mine");
+    const applied = await of.glue("session", "apply", id);
+    expect(applied.stdout).toStartWith("applied exactly");
+    expect(of.here(`git ls-tree -r --name-only glue/${id}`)).toBe("a\nd/b");
+  },
+  rootOnly,
+);
 
-corner("in place: a folder that cannot be written to", ["root", "linux"], async () => {
-  const of = ofAnother(START);
-  const { id } = await session(of, "echo more >>a; echo more >>d/b; echo new >d/new");
-  of.here("chmod 555 d");
-  const ran = await of.glue("session", "apply", id, "--in-place");
-  expect([ran.code, ran.stdout]).toEqual([1, ""]);
-  expect(ran.stderr).toContain("Nothing is changed in it.");
-  expect(of.here("cat a d/b; git status --porcelain; ls -A .git | grep -c glue || :")).toBe("a\nb\n0");
-  of.here("chmod 755 d");
-  expect((await of.glue("session", "apply", id, "--in-place")).stdout).toStartWith("applied exactly");
-});
+corner(
+  "in place: a folder that cannot be written to",
+  ["root", "linux"],
+  async () => {
+    const of = ofAnother(START);
+    const { id } = await session(of, "echo more >>a; echo more >>d/b; echo new >d/new");
+    of.here("chmod 555 d");
+    const ran = await of.glue("session", "apply", id, "--in-place");
+    expect([ran.code, ran.stdout]).toEqual([1, ""]);
+    expect(ran.stderr).toContain("Nothing is changed in it.");
+    expect(of.here("cat a d/b; git status --porcelain; ls -A .git | grep -c glue || :")).toBe("a\nb\n0");
+    of.here("chmod 755 d");
+    expect((await of.glue("session", "apply", id, "--in-place")).stdout).toStartWith("applied exactly");
+  },
+  rootOnly,
+);
