@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { findObjects, OBJECTS } from "../../workspace/cat-file.ts";
 import { ExpectedPack } from "../../workspace/expected-pack.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { sh } from "./hand-stage.ts";
@@ -22,6 +23,7 @@ function setUp() {
   return {
     head,
     pack: new Uint8Array(readFileSync(join(root, "thin"))),
+    known: new Set([old]),
     expected: new ExpectedPack({ gitDir: store }, new Set([old])),
     has: (id: string) => sh(store, `git cat-file -e ${id} 2>/dev/null && echo yes || echo no`) === "yes",
     root,
@@ -59,10 +61,27 @@ test("a torn pack is refused", async () => {
   expect(has(head)).toBe(false);
 });
 
+test("what reads its objects is started while it is added, and sees them", async () => {
+  const { head, pack, known, store } = setUp();
+  const expected = new ExpectedPack({ gitDir: store }, known, [OBJECTS]);
+  expected.expect(head);
+  expected.begin(pack);
+  const waiting = () => sh("/", `ps -A -o args= | grep '[c]at-file --batch' | grep -c -e '${store}' || true`);
+  for (let tries = 0; tries < 100 && waiting() === "0"; tries++) await Bun.sleep(20);
+  expect(waiting()).toBe("1");
+  expect(await expected.add(pack)).toBe(true);
+  const [found] = await findObjects(expected.options, [head]);
+  expect([found?.id, found?.text.endsWith("\n\ntwo\n")]).toEqual([head, true]);
+  // That one was asked; the next is a new one.
+  expect((await findObjects(expected.options, [head]))[0]?.id).toBe(head);
+  await expected.drop();
+  expect(waiting()).toBe("0");
+});
+
 test("where no pack comes, nobody waits for it", async () => {
   const { expected, head, pack, has, store } = setUp();
   expected.expect(head);
-  expected.drop();
+  await expected.drop();
   const waiting = () => sh("/", `ps -A -o args= | grep '[i]ndex-pack' | grep -c -e '${store}' || true`);
   for (let tries = 0; tries < 100 && waiting() !== "0"; tries++) await Bun.sleep(50);
   expect(waiting()).toBe("0");
