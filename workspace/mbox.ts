@@ -70,12 +70,13 @@ export async function makeMbox(
   { net, commits, objects }: MboxSource,
 ): Promise<Mbox> {
   if (isLine(store.base.commit, commits)) {
-    const tried = await writeAndTry(store, sessionDir, head, { net, commits: commits.map(({ id }) => id), objects });
+    const ids = commits.map(({ id }) => id);
+    const tried = await writeAndTry(store, sessionDir, head, { net, objects }, ids);
     if (tried.truncated) return { ...tried, exact: false };
     if (tried.sameTree) return tried;
   }
   const squash = await squashed(store, head, commits);
-  const whole = await writeAndTry(store, sessionDir, squash, { net, commits: [] });
+  const whole = await writeAndTry(store, sessionDir, squash, { net }, []);
   if (whole.truncated || whole.sameTree || !isLine(store.base.commit, commits)) return { ...whole, exact: false };
   return { ...(await writePatches(store, sessionDir, head)), exact: false };
 }
@@ -85,9 +86,10 @@ async function writeAndTry(
   store: ChangeStore,
   sessionDir: string,
   tip: string,
-  meant: Omit<ProvenMeant, "net"> & Pick<MboxSource, "net">,
+  source: Omit<MboxSource, "commits">,
+  commits: readonly string[],
 ): Promise<Mbox & Trial> {
-  const ready = meant.net.then((net) => prepareProof(store, { ...meant, net }));
+  const ready = source.net.then((net) => prepareProof(store, { ...source, net, commits }));
   const [mbox, trial] = await Promise.allSettled([writePatches(store, sessionDir, tip), ready]);
   if (mbox.status === "fulfilled" && trial.status === "fulfilled" && !mbox.value.truncated) {
     return { ...mbox.value, ...(await trial.value.apply(mbox.value.file.fresh)) };

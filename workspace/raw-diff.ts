@@ -12,8 +12,7 @@ const RAW = ["diff-tree", "-r", "--raw", "-z", "--no-renames", "--no-abbrev"];
 
 /** The entries that differ between two trees (or commits). */
 export async function diffTrees(options: GitOptions, from: string, to: string): Promise<RawEntry[]> {
-  const { stdout } = await git([...RAW, from, to], options);
-  return [...groups(splitNul(stdout))].flatMap(({ entries }) => entries);
+  return entriesIn((await git([...RAW, from, to], options)).stdout);
 }
 
 /** Compares the two trees that its stdin names. */
@@ -23,8 +22,7 @@ export const TREE_PAIR = [...RAW, "--stdin"] as const;
 export async function diffTreePair(options: GitOptions, from: string, to: string): Promise<RawEntry[]> {
   const { stdout } = await git(TREE_PAIR, { ...options, stdin: `${from} ${to}\n` });
   // The pair itself comes first, on a line of its own.
-  const entries = stdout.subarray(stdout.indexOf(0x0a) + 1);
-  return [...groups(splitNul(entries))].flatMap((group) => group.entries);
+  return entriesIn(stdout.subarray(stdout.indexOf(0x0a) + 1));
 }
 
 /** The entries that each of the commits changes in its first parent, in the order given. */
@@ -33,6 +31,10 @@ export async function diffCommits(options: GitOptions, ids: readonly string[]): 
   const stdin = ids.map((id) => `${id}\n`).join("");
   const { stdout } = await git([...RAW, "--stdin", "--always", "--root"], { ...options, stdin });
   return [...groups(splitNul(stdout))].filter(({ id }) => id !== "").map(({ entries }) => entries);
+}
+
+function entriesIn(stdout: Uint8Array): RawEntry[] {
+  return [...groups(splitNul(stdout))].flatMap(({ entries }) => entries);
 }
 
 /** An id opens a group; behind it come pairs of meta and path. */

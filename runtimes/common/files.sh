@@ -101,10 +101,10 @@ case $operation in
     if [ -z "$from" ]; then
       cat >"$temporary" || exit 1
     elif [ -O "$from" ] && [ -G "$from" ] && [ ! -g "$folder" ]; then
-      # Somebody else's, or for a folder that gives a group of its own, would differ from a new one by more than its mode.
       mv -fT -- "$from" "$temporary" || exit 1
       [ -n "$mode" ] || mode=644
     else
+      # Under another name it would differ from a new file by more than its mode.
       cat <"$from" >"$temporary" || exit 1
       rm -f -- "$from"
     fi
